@@ -1,0 +1,148 @@
+"""Data types by PyTorch's names, and PyTorch's rules for mixing them.
+
+A ``dtype`` is a name for the NumPy type of the same bits. The mixing rules differ from NumPy's where
+it matters to a language model: ``int64`` with ``float32`` stays ``float32`` (NumPy: ``float64``), and a
+number or a 0-d tensor never widens a tensor of the same kind.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+
+class dtype:
+    """A data type, such as ``tinyrnn.float32``. There is one object of each, so ``is`` and ``==`` agree.
+
+    >>> import tinyrnn
+    >>> tinyrnn.ones(2).dtype is tinyrnn.float32, tinyrnn.int64.is_floating_point, tinyrnn.half.itemsize
+    (True, False, 2)
+    """
+
+    __slots__ = ("name", "numpy")
+    _by_numpy: dict[np.dtype, dtype] = {}
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.numpy = np.dtype(name)
+        dtype._by_numpy[self.numpy] = self
+
+    @property
+    def is_floating_point(self) -> builtins.bool:
+        return self.numpy.kind == "f"
+
+    @property
+    def is_complex(self) -> builtins.bool:
+        return self.numpy.kind == "c"
+
+    @property
+    def is_signed(self) -> builtins.bool:
+        return self.numpy.kind in "ifc"
+
+    @property
+    def itemsize(self) -> builtins.int:
+        return self.numpy.itemsize
+
+    def __repr__(self) -> str:
+        return f"tinyrnn.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name  # pickles and copies as the one object of this module
+
+    def __deepcopy__(self, memo: dict) -> dtype:
+        return self
+
+
+float16 = half = dtype("float16")
+float32 = float = dtype("float32")
+float64 = double = dtype("float64")
+uint8 = dtype("uint8")
+int8 = dtype("int8")
+int16 = short = dtype("int16")
+int32 = int = dtype("int32")
+int64 = long = dtype("int64")
+bool = dtype("bool")
+
+_default = float32
+
+
+def get_default_dtype() -> dtype:
+    """The floating dtype of new tensors made from Python floats; ``float32`` unless changed."""
+    return _default
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Set the dtype that Python floats become, ``float32`` or ``float64``.
+
+    Raises:
+        TypeError: ``d`` is not a floating dtype.
+    """
+    global _default
+    d = from_numpy_dtype(as_numpy_dtype(d))
+    if not d.is_floating_point:
+        raise TypeError(f"set_default_dtype: expected a floating dtype such as tinyrnn.float64, got {d}")
+    _default = d
+
+
+def from_numpy_dtype(d: np.dtype) -> dtype:
+    """Our name of a NumPy dtype; ``TypeError`` for those that tensors do not hold (strings, objects, ...)."""
+    try:
+        return dtype._by_numpy[d]
+    except KeyError:
+        known = ", ".join(one.name for one in dtype._by_numpy.values())
+        raise TypeError(f"a tensor cannot hold {d} values; it holds one of: {known}") from None
+
+
+def as_numpy_dtype(d: Any) -> np.dtype:
+    """The NumPy dtype of a tinyrnn dtype, a NumPy dtype or type, or a Python type."""
+    if isinstance(d, dtype):
+        return d.numpy
+    if d is builtins.float:
+        return _default.numpy
+    return from_numpy_dtype(np.dtype(d)).numpy
+
+
+_KIND_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+
+
+def _promote(a: np.dtype, b: np.dtype) -> np.dtype:
+    ranks = _KIND_RANK[a.kind], _KIND_RANK[b.kind]
+    if ranks[0] != ranks[1] and max(ranks) >= 2:  # an integer takes the float's type, whatever its own width
+        return a if ranks[0] > ranks[1] else b
+    return np.promote_types(a, b)
+
+
+def _scalar_dtype(value: Any) -> np.dtype:
+    if isinstance(value, builtins.bool):
+        return bool.numpy
+    if isinstance(value, builtins.int):
+        return int64.numpy
+    if isinstance(value, builtins.float):
+        return _default.numpy
+    return np.dtype(np.complex64 if _default is float32 else np.complex128)
+
+
+def result_type(*operands: Any) -> np.dtype:
+    """The NumPy dtype that an operation on these raw arrays and Python numbers has in PyTorch.
+
+    Arrays with axes decide. A 0-d array counts only if its kind (bool < integer < float) is higher than
+    theirs, a Python number only if its kind is higher still. ``torch.result_type``.
+    """
+    levels: list[np.dtype | None] = [None, None, None]  # arrays with axes, 0-d arrays, Python numbers
+    for x in operands:
+        ndim = getattr(x, "ndim", None)
+        level, d = (2, _scalar_dtype(x)) if ndim is None else (0 if ndim else 1, x.dtype)
+        held = levels[level]
+        levels[level] = d if held is None else _promote(held, d)
+    result = None
+    for d in levels:
+        if d is None:
+            continue
+        if result is None:
+            result = d
+        elif _KIND_RANK[d.kind] > _KIND_RANK[result.kind]:
+            result = _promote(result, d)
+    assert result is not None, "result_type needs at least one operand"
+    return result

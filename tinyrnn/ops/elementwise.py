@@ -1,0 +1,525 @@
+"""Primitives that work on each element alone: arithmetic, comparison, activations, choices.
+
+Arguments broadcast as in NumPy; the engine sums gradients back to each argument's shape.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..backend import error_function, is_array, xp_of
+from ..engine import primitive, provides
+
+# -- dtype and broadcasting, which the engine itself needs --
+
+
+@provides("cast")
+@primitive
+def cast(input, *, dtype):
+    """``input`` as another (NumPy) dtype; the same array if it has it already."""
+    return input.astype(dtype, copy=False)
+
+
+cast.rule(input=lambda g, input_dtype: cast(g, dtype=input_dtype))
+
+
+@provides("sum_to")
+@primitive
+def sum_to(input, *, shape):
+    """Sum ``input`` down to ``shape``: over axes that broadcasting added or stretched."""
+    extra = input.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(k + extra for k, n in enumerate(shape) if n == 1 != input.shape[k + extra])
+    return input.sum(axis=axes, keepdims=True).reshape(shape) if axes else input.reshape(shape)
+
+
+@primitive
+def broadcast_to(input, *, shape):
+    """``input`` stretched to ``shape``, without copying."""
+    return xp_of(input).broadcast_to(input, shape)
+
+
+sum_to.rule(input=lambda g, input_shape: broadcast_to(g, shape=input_shape))
+broadcast_to.rule(input=lambda g, input_shape: sum_to(g, shape=input_shape))
+
+
+# -- arithmetic --
+
+
+@primitive(elementwise=True)
+def add(input, other, *, alpha=1):
+    """``input + alpha * other``, broadcasting. ``torch.add``.
+
+    >>> import tinyrnn
+    >>> tinyrnn.add(tinyrnn.tensor([1., 2.]), 10)
+    tensor([11., 12.])
+    """
+    return input + other if alpha == 1 else input + alpha * other
+
+
+add.rule(input=lambda g: g, other=lambda g, alpha: g if alpha == 1 else g * alpha)
+
+
+@primitive(elementwise=True)
+def sub(input, other, *, alpha=1):
+    """``input - alpha * other``, broadcasting. ``torch.sub``."""
+    return input - other if alpha == 1 else input - alpha * other
+
+
+sub.rule(input=lambda g: g, other=lambda g, alpha: -g if alpha == 1 else g * -alpha)
+
+
+@primitive(elementwise=True)
+def mul(input, other):
+    """``input * other``, broadcasting. ``torch.mul``."""
+    return input * other
+
+
+mul.rule(input=lambda g, other: g * other, other=lambda g, input: g * input)
+
+
+@primitive(elementwise=True, floating=True)
+def true_divide(input, other):
+    """``input / other``, broadcasting; integers become floats."""
+    return input / other
+
+
+true_divide.rule(input=lambda g, other: g / other, other=lambda g, other, y: -g * y / other)
+
+
+@primitive(elementwise=True)
+def floor_divide(input, other):
+    """``input // other``, rounded towards minus infinity. ``torch.floor_divide``."""
+    return input // other
+
+
+@primitive(elementwise=True)
+def trunc(input):
+    """Rounded towards zero. Its gradient is zero."""
+    return xp_of(input).trunc(input)
+
+
+@primitive(elementwise=True)
+def floor(input):
+    """Rounded towards minus infinity. Its gradient is zero."""
+    return xp_of(input).floor(input)
+
+
+@primitive(elementwise=True)
+def ceil(input):
+    """Rounded towards plus infinity. Its gradient is zero."""
+    return xp_of(input).ceil(input)
+
+
+@primitive(elementwise=True)
+def round(input, *, decimals=0):
+    """Rounded to the nearest, halves to even. Its gradient is zero."""
+    return xp_of(input).round(input, decimals)
+
+
+@primitive(elementwise=True)
+def sign(input):
+    """-1, 0 or 1. Its gradient is zero."""
+    return xp_of(input).sign(input)
+
+
+for _flat in (trunc, floor, ceil, round, sign):
+    _flat.rule(input=lambda g: g * 0)
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """``input / other``; ``rounding_mode`` ``"trunc"`` or ``"floor"`` rounds the quotient. ``torch.div``.
+
+    >>> import tinyrnn
+    >>> tinyrnn.div(tinyrnn.tensor([7, -7]), 2), tinyrnn.div(tinyrnn.tensor([7, -7]), 2, rounding_mode="floor")
+    (tensor([ 3.5000, -3.5000]), tensor([ 3, -4]))
+    """
+    if rounding_mode is None:
+        return true_divide(input, other)
+    if rounding_mode == "floor":
+        return floor_divide(input, other)
+    if rounding_mode == "trunc":
+        quotient = trunc(true_divide(input, other))
+        whole = not any(getattr(x, "dtype", None) is not None and x.dtype.is_floating_point for x in (input, other))
+        return quotient.long() if whole and not isinstance(other, float) else quotient
+    raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+
+
+@primitive(elementwise=True)
+def remainder(input, other):
+    """``input % other``, with the sign of ``other``. ``torch.remainder``."""
+    return input % other
+
+
+remainder.rule(input=lambda g: g, other=lambda g, input, other: -g * floor_divide(input, other))
+
+
+@primitive(elementwise=True)
+def neg(input):
+    """``-input``."""
+    return -input
+
+
+neg.rule(lambda g: -g)
+
+
+@primitive(elementwise=True)
+def abs(input):
+    """Absolute value; the gradient at 0 is 0, as in PyTorch."""
+    return xp_of(input).abs(input)
+
+
+abs.rule(lambda g, input: g * sign(input))
+
+
+@primitive(elementwise=True)
+def pow(input, exponent):
+    """``input ** exponent``, broadcasting. ``torch.pow``."""
+    return input**exponent
+
+
+def _pow_slope(g: Any, input: Any, exponent: Any) -> Any:
+    if isinstance(exponent, (int, float)):
+        return g * 0 if exponent == 0 else g * (exponent * pow(input, exponent - 1))
+    nought = exponent == 0  # x**0 has slope 0 at x = 0 too, where the formula has 0 * inf
+    return where(nought, 0.0, g * (exponent * pow(input, where(nought, 1.0, exponent - 1))))
+
+
+pow.rule(
+    input=_pow_slope,
+    exponent=lambda g, input, y: where(y == 0, 0.0, g * (y * log(where(y == 0, 1.0, input)))),
+)
+
+
+@primitive(elementwise=True)
+def square(input):
+    """``input ** 2``."""
+    return input * input
+
+
+square.rule(lambda g, input: g * (2 * input))
+
+
+# -- exponentials and friends --
+
+
+@primitive(elementwise=True, floating=True)
+def exp(input):
+    """e to the power of each element; ``inf`` on overflow, without a warning."""
+    return xp_of(input).exp(input)
+
+
+exp.rule(lambda g, y: g * y)
+
+
+@primitive(elementwise=True, floating=True)
+def log(input):
+    """Natural logarithm; ``-inf`` at 0 and ``nan`` below, without a warning."""
+    return xp_of(input).log(input)
+
+
+log.rule(lambda g, input: g / input)
+
+
+@primitive(elementwise=True, floating=True)
+def sqrt(input):
+    """Square root."""
+    return xp_of(input).sqrt(input)
+
+
+sqrt.rule(lambda g, y: g / (2 * y))
+
+
+@primitive(elementwise=True, floating=True)
+def rsqrt(input):
+    """``1 / sqrt(input)``."""
+    return 1 / xp_of(input).sqrt(input)
+
+
+rsqrt.rule(lambda g, y: g * (-0.5 * y * y * y))
+
+
+@primitive(elementwise=True, floating=True)
+def sin(input):
+    """Sine of radians."""
+    return xp_of(input).sin(input)
+
+
+@primitive(elementwise=True, floating=True)
+def cos(input):
+    """Cosine of radians."""
+    return xp_of(input).cos(input)
+
+
+sin.rule(lambda g, input: g * cos(input))
+cos.rule(lambda g, input: -g * sin(input))
+
+
+@primitive(elementwise=True, floating=True)
+def sinh(input):
+    """Hyperbolic sine."""
+    return xp_of(input).sinh(input)
+
+
+@primitive(elementwise=True, floating=True)
+def cosh(input):
+    """Hyperbolic cosine."""
+    return xp_of(input).cosh(input)
+
+
+sinh.rule(lambda g, input: g * cosh(input))
+cosh.rule(lambda g, input: g * sinh(input))
+
+
+# -- activations --
+
+
+@primitive(elementwise=True, floating=True)
+def tanh(input):
+    """Hyperbolic tangent.
+
+    >>> import tinyrnn
+    >>> tinyrnn.tanh(tinyrnn.tensor([0., 1.]))
+    tensor([0.0000, 0.7616])
+    """
+    return xp_of(input).tanh(input)
+
+
+tanh.rule(lambda g, y: g * (1 - y * y))
+
+
+@primitive(elementwise=True, floating=True)
+def sigmoid(input):
+    """``1 / (1 + exp(-input))``."""
+    return 1 / (1 + xp_of(input).exp(-input))
+
+
+sigmoid.rule(lambda g, y: g * (y * (1 - y)))
+
+
+@primitive(elementwise=True)
+def relu(input):
+    """The positive part; the gradient at 0 is 0."""
+    return xp_of(input).maximum(input, 0)
+
+
+relu.rule(lambda g, y: g * (y > 0))
+
+
+@primitive(elementwise=True)
+def leaky_relu(input, *, negative_slope=0.01):
+    """``input`` where positive, ``negative_slope * input`` elsewhere."""
+    return xp_of(input).where(input > 0, input, input * negative_slope)
+
+
+leaky_relu.rule(lambda g, input, negative_slope: where(input > 0, g, g * negative_slope))
+
+
+@primitive(elementwise=True)
+def elu(input, *, alpha=1.0):
+    """``input`` where positive, ``alpha * (exp(input) - 1)`` elsewhere."""
+    xp = xp_of(input)
+    return xp.where(input > 0, input, alpha * xp.expm1(xp.minimum(input, 0)))
+
+
+elu.rule(lambda g, input, alpha: where(input > 0, g, g * (alpha * exp(clamp(input, max=0)))))
+
+
+@primitive(elementwise=True)
+def softplus(input, *, beta=1.0, threshold=20.0):
+    """``log(1 + exp(beta * input)) / beta``, a smooth relu; linear above ``threshold``."""
+    xp = xp_of(input)
+    scaled = input * beta
+    return xp.where(scaled > threshold, input, xp.log1p(xp.exp(xp.minimum(scaled, threshold))) / beta)
+
+
+softplus.rule(
+    lambda g, input, beta, threshold: g * where(input * beta > threshold, 1.0, sigmoid(clamp(input * beta, max=threshold)))
+)
+
+
+@primitive(elementwise=True)
+def erf(input):
+    """The error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t * t)`` from 0 to ``input``."""
+    return error_function(input)
+
+
+erf.rule(lambda g, input: g * (2 / math.sqrt(math.pi) * exp(-input * input)))
+
+
+def gelu(input: Any, approximate: str = "none") -> Any:
+    """``input`` times the probability that a standard normal number is below it; ``approximate="tanh"`` is cheaper.
+
+    Hendrycks and Gimpel, 2016. ``torch.nn.functional.gelu``.
+    """
+    if approximate == "tanh":
+        inner = math.sqrt(2 / math.pi) * (input + 0.044715 * input * input * input)
+        return 0.5 * input * (1 + tanh(inner))
+    if approximate != "none":
+        raise RuntimeError(f"approximate argument must be either none or tanh, not {approximate!r}")
+    return 0.5 * input * (1 + erf(input * math.sqrt(0.5)))
+
+
+# -- choices --
+
+
+@primitive(elementwise=True)
+def where(condition, input, other):
+    """``input`` where ``condition`` is true, ``other`` elsewhere; all three broadcast. ``torch.where``."""
+    one = next(a for a in (condition, input, other) if is_array(a))
+    return xp_of(one).where(condition, input, other)
+
+
+where.rule(
+    input=lambda g, condition: where(condition, g, 0.0),
+    other=lambda g, condition: where(condition, 0.0, g),
+)
+
+
+@primitive(elementwise=True)
+def masked_fill(input, mask, value):
+    """``value`` where ``mask`` is true, ``input`` elsewhere. ``torch.Tensor.masked_fill``."""
+    return xp_of(input).where(mask, xp_of(input).asarray(value, dtype=input.dtype), input)
+
+
+masked_fill.rule(input=lambda g, mask: where(mask, 0.0, g), value=lambda g, mask: where(mask, g, 0.0))
+
+
+@primitive(elementwise=True)
+def maximum(input, other):
+    """The larger of each pair; where they are equal the gradient goes half to each, as in PyTorch."""
+    return xp_of(input).maximum(input, other)
+
+
+@primitive(elementwise=True)
+def minimum(input, other):
+    """The smaller of each pair; where they are equal the gradient goes half to each, as in PyTorch."""
+    return xp_of(input).minimum(input, other)
+
+
+maximum.rule(
+    input=lambda g, input, other: g * ((input > other) + 0.5 * (input == other)),
+    other=lambda g, input, other: g * ((other > input) + 0.5 * (input == other)),
+)
+minimum.rule(
+    input=lambda g, input, other: g * ((input < other) + 0.5 * (input == other)),
+    other=lambda g, input, other: g * ((other < input) + 0.5 * (input == other)),
+)
+
+
+@primitive(elementwise=True)
+def clamp(input, *, min=None, max=None):
+    """``input`` limited to [``min``, ``max``]; the gradient is 1 inside and on the limits. ``torch.clamp``."""
+    xp = xp_of(input)
+    if min is None and max is None:
+        raise RuntimeError("clamp: at least one of min and max must be given")
+    y = input if min is None else xp.maximum(input, min)
+    return y if max is None else xp.minimum(y, max)
+
+
+def _inside(input: Any, min: Any, max: Any) -> Any:
+    if min is None:
+        return input <= max
+    return input >= min if max is None else (input >= min) * (input <= max)
+
+
+clamp.rule(lambda g, input, min, max: g * _inside(input, min, max))
+
+
+# -- comparison (no gradient) --
+
+
+@primitive(elementwise=True)
+def eq(input, other):
+    """Element by element, whether equal."""
+    return input == other
+
+
+@primitive(elementwise=True)
+def ne(input, other):
+    """Element by element, whether unequal."""
+    return input != other
+
+
+@primitive(elementwise=True)
+def lt(input, other):
+    """Element by element, whether less."""
+    return input < other
+
+
+@primitive(elementwise=True)
+def le(input, other):
+    """Element by element, whether less or equal."""
+    return input <= other
+
+
+@primitive(elementwise=True)
+def gt(input, other):
+    """Element by element, whether greater."""
+    return input > other
+
+
+@primitive(elementwise=True)
+def ge(input, other):
+    """Element by element, whether greater or equal."""
+    return input >= other
+
+
+@primitive(elementwise=True)
+def logical_not(input):
+    """Whether zero (false)."""
+    return xp_of(input).logical_not(input)
+
+
+@primitive(elementwise=True)
+def logical_and(input, other):
+    """Whether both are non-zero."""
+    return xp_of(input).logical_and(input, other)
+
+
+@primitive(elementwise=True)
+def logical_or(input, other):
+    """Whether either is non-zero."""
+    return xp_of(input).logical_or(input, other)
+
+
+@primitive(elementwise=True)
+def bitwise_and(input, other):
+    """``input & other`` of integers or booleans."""
+    return input & other
+
+
+@primitive(elementwise=True)
+def bitwise_or(input, other):
+    """``input | other`` of integers or booleans."""
+    return input | other
+
+
+@primitive(elementwise=True)
+def bitwise_xor(input, other):
+    """``input ^ other`` of integers or booleans."""
+    return input ^ other
+
+
+@primitive(elementwise=True)
+def bitwise_not(input):
+    """``~input`` of integers or booleans."""
+    return ~input
+
+
+@primitive(elementwise=True)
+def isnan(input):
+    """Whether not a number."""
+    return xp_of(input).isnan(input)
+
+
+@primitive(elementwise=True)
+def isinf(input):
+    """Whether infinite."""
+    return xp_of(input).isinf(input)
+
+
+@primitive(elementwise=True)
+def isfinite(input):
+    """Whether neither infinite nor not a number."""
+    return xp_of(input).isfinite(input)

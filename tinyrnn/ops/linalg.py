@@ -1,0 +1,232 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import numpy as np
+
+from ..backend import xp_of
+from ..engine import primitive
+from .elementwise import mul, sum_to
+from .shape import reshape, transpose, unsqueeze
+
+
+def _mT(x: Any) -> Any:
+    return transpose(x, dim0=-2, dim1=-1)
+
+
+@primitive
+def _matmul(input, other):
+    return xp_of(input).matmul(input, other)
+
+
+_matmul.rule(
+    input=lambda g, other, input_shape: sum_to(_matmul(g, _mT(other)), shape=input_shape),
+    other=lambda g, input, other_shape: sum_to(_matmul(_mT(input), g), shape=other_shape),
+)
+
+
+def matmul(input: Any, other: Any) -> Any:
+    """The matrix product over the last two axes, broadcasting the others; vectors as in NumPy. ``torch.matmul``.
+
+    >>> import tinyrnn
+    >>> tinyrnn.matmul(tinyrnn.eye(2), tinyrnn.tensor([3., 4.]))
+    tensor([3., 4.])
+    """
+    a, b = tuple(input.shape), tuple(other.shape)
+    if not a or not b:
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {len(a)}D and {len(b)}D")
+    if input.dtype != other.dtype:
+        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {input.dtype} != {other.dtype}")
+    if a[-1] != b[-2 if len(b) > 1 else 0]:
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({_by(a)} and {_by(b)}): {a[-1]} columns meet {b[-2:][0]} rows")
+    if len(a) == 1:
+        y = matmul(unsqueeze(input, dim=0), other)
+        return y.squeeze(-2 if len(b) > 1 else 0)
+    if len(b) == 1:
+        return matmul(input, unsqueeze(other, dim=1)).squeeze(-1)
+    if len(b) == 2 and len(a) > 2:  # one large GEMM instead of many small ones
+        return reshape(_matmul(reshape(input, shape=(-1, a[-1])), other), shape=(*a[:-1], b[1]))
+    try:
+        return _matmul(input, other)
+    except ValueError as error:
+        raise RuntimeError(f"matmul: the leading axes of {a} and {b} do not broadcast") from error
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _exactly(op: str, input: Any, mat2: Any, ndims: tuple[int, int]) -> Any:
+    if (input.ndim, mat2.ndim) != ndims:
+        raise RuntimeError(f"{op}: expected {ndims[0]}-D and {ndims[1]}-D tensors, got {input.ndim}-D and {mat2.ndim}-D; use matmul")
+    return matmul(input, mat2)
+
+
+def mm(input: Any, mat2: Any) -> Any:
+    """Matrix times matrix. ``torch.mm``."""
+    return _exactly("mm", input, mat2, (2, 2))
+
+
+def mv(input: Any, vec: Any) -> Any:
+    """Matrix times vector. ``torch.mv``."""
+    return _exactly("mv", input, vec, (2, 1))
+
+
+def bmm(input: Any, mat2: Any) -> Any:
+    """Matrix times matrix for each of a batch. ``torch.bmm``."""
+    if input.ndim == mat2.ndim == 3 and input.shape[0] != mat2.shape[0]:
+        raise RuntimeError(f"bmm: expected equal batch sizes, got {input.shape[0]} and {mat2.shape[0]}")
+    return _exactly("bmm", input, mat2, (3, 3))
+
+
+def dot(input: Any, tensor: Any) -> Any:
+    """The inner product of two vectors. ``torch.dot``."""
+    return _exactly("dot", input, tensor, (1, 1))
+
+
+def outer(input: Any, vec2: Any) -> Any:
+    """The outer product of two vectors. ``torch.outer``."""
+    return mul(unsqueeze(input, dim=1), unsqueeze(vec2, dim=0))
+
+
+@primitive
+def _linear(input, weight, bias=None):
+    """``input @ weight.T + bias``: (..., D), (O, D), (O,) to (..., O)."""
+    y = input.reshape(-1, input.shape[-1]) @ weight.T
+    if bias is not None:
+        y += bias
+    return y.reshape((*input.shape[:-1], weight.shape[0]))
+
+
+def _rows(x: Any) -> Any:
+    return reshape(x, shape=(-1, x.shape[-1]))
+
+
+_linear.rule(
+    input=lambda g, weight: matmul(g, weight),
+    weight=lambda g, input: _matmul(_mT(_rows(g)), _rows(input)),
+    bias=lambda g, bias_shape: sum_to(g, shape=bias_shape),
+)
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    """``input @ weight.T + bias``: (..., D), (O, D) and (O,) to (..., O). ``torch.nn.functional.linear``."""
+    if weight.ndim != 2 or (bias is not None and bias.ndim != 1):
+        y = matmul(input, transpose(weight, dim0=0, dim1=-1) if weight.ndim > 1 else weight)
+        return y if bias is None else y + bias
+    D = weight.shape[1]
+    if not input.ndim or input.shape[-1] != D:
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied: linear expected input of size (..., {D}) "
+            f"for its weight ({weight.shape[0]}, {D}), got {tuple(input.shape)}"
+        )
+    for other in (weight, bias):
+        if other is not None and input.dtype != other.dtype:
+            raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {input.dtype} and {other.dtype}; use x.to({other.dtype})")
+    return _linear(input, weight, bias)
+
+
+# -- einsum --
+
+
+@primitive
+def _einsum(*operands, subscripts):
+    xp = xp_of(operands[0])
+    return xp.ascontiguousarray(xp.einsum(subscripts, *operands, optimize=True))
+
+
+@_einsum.joint_rule
+def _(g, operands, subscripts, needs):
+    terms, result = subscripts.split("->")
+    inputs = terms.split(",")
+    return [
+        _einsum_gradient(g, operands, inputs, result, k) if needed else None for k, needed in enumerate(needs)
+    ]
+
+
+def _einsum_gradient(g: Any, operands: Any, inputs: list[str], result: str, k: int) -> Any:
+    """The gradient of operand k is itself an einsum: of g and the other operands, over the indices of k.
+
+    An index that stands twice in operand k (a diagonal) is told apart and tied by an identity matrix; one that
+    stands nowhere else (it was summed alone) is supplied by ones.
+    """
+    own, others = inputs[k], [t for j, t in enumerate(inputs) if j != k]
+    arrays = [g] + [x for j, x in enumerate(operands) if j != k]
+    raw = getattr(g, "array", g)
+    xp = xp_of(raw)
+    spare = iter(sorted(set(string.ascii_letters) - set("".join(inputs)) - set(result)))
+    terms = [result, *others]
+    target = ""
+    for axis, letter in enumerate(own):
+        n = operands[k].shape[axis]
+        if letter in target:
+            fresh = next(spare)
+            terms.append(letter + fresh)
+            arrays.append(xp.eye(n, dtype=raw.dtype))
+            target += fresh
+        else:
+            target += letter
+            if not any(letter in t for t in terms):
+                terms.append(letter)
+                arrays.append(xp.ones(n, dtype=np.dtype(raw.dtype)))
+    return _einsum(*arrays, subscripts=",".join(terms) + "->" + target)
+
+
+def einsum(equation: str, *operands: Any) -> Any:
+    """Sums of products written by their indices: ``einsum("tnd,hd->tnh", x, w)``. ``torch.einsum``.
+
+    Diagonals, summed and repeated indices, ``...`` and an implicit result work as in NumPy.
+    """
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    equation = equation.replace(" ", "")
+    terms, arrow, result = equation.partition("->")
+    inputs = terms.split(",")
+    if len(inputs) != len(operands):
+        raise RuntimeError(f"einsum(): '{equation}' names {len(inputs)} operands, got {len(operands)}")
+    if "." in equation:
+        inputs, result, operands = _without_ellipsis(inputs, result if arrow else None, operands)
+    elif not arrow:
+        letters = "".join(inputs)
+        result = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    sizes: dict[str, int] = {}
+    for term, x in zip(inputs, operands):
+        if len(term) != x.ndim:
+            raise RuntimeError(f"einsum(): subscript '{term}' has {len(term)} indices, its operand has shape {tuple(x.shape)}")
+        for letter, n in zip(term, x.shape):
+            if sizes.setdefault(letter, n) != n:
+                raise RuntimeError(f"einsum(): index '{letter}' has size {sizes[letter]} in one place and {n} in another")
+    for letter in result:
+        if letter not in sizes:
+            raise RuntimeError(f"einsum(): the result's index '{letter}' is in no operand of '{equation}'")
+    return _einsum(*operands, subscripts=",".join(inputs) + "->" + result)
+
+
+def _without_ellipsis(inputs: list[str], result: str | None, operands: tuple) -> tuple[list[str], str, tuple]:
+    """Spell ``...`` out as letters; operands whose ``...`` is shorter or of size 1 are stretched."""
+    letters = sorted(set(string.ascii_letters) - set("".join(inputs)) - set(result or ""))
+    leads = []
+    for term, x in zip(inputs, operands):
+        named = len(term.replace("...", ""))
+        at = term.find("...")
+        leads.append(tuple(x.shape)[at : at + x.ndim - named] if at >= 0 else ())
+    common = np.broadcast_shapes(*leads)
+    spelled = "".join(letters[: len(common)])
+    new_inputs, new_operands = [], []
+    for term, x, lead in zip(inputs, operands, leads):
+        at = term.find("...")
+        if at >= 0:
+            shape = tuple(x.shape)
+            x = x.reshape(*shape[:at], *(1,) * (len(common) - len(lead)), *shape[at:])
+            shape = tuple(x.shape)
+            x = x.expand(*shape[:at], *common, *shape[at + len(common) :])
+            term = term.replace("...", spelled)
+        new_inputs.append(term)
+        new_operands.append(x)
+    if result is None:
+        named_letters = "".join(inputs).replace(".", "")
+        result = spelled + "".join(sorted(c for c in set(named_letters) if named_letters.count(c) == 1))
+    return new_inputs, result.replace("...", spelled), tuple(new_operands)
