@@ -1,5 +1,6 @@
 """tinyrnn: recurrent networks from scratch, on NumPy, to learn how backpropagation through time works."""
 
+from . import autograd
 from .backend import Generator, default_generator, manual_seed
 from .creation import (
     arange,
@@ -139,5 +140,7 @@ from .ops.shape import (
     unsqueeze,
 )
 from .tensor import Parameter, Size, Tensor, grad
+
+from . import nn  # isort: skip
 
 __version__ = "0.1.0"

@@ -183,6 +183,7 @@ class Primitive:
         self.rules: list[tuple[Callable, tuple[str, ...]] | None] = [None] * len(self.arguments)
         self.joint: tuple[Callable, tuple[str, ...]] | None = None
         self.promoted: list[int] = list(range(len(self.arguments)))
+        self._plans: dict[tuple[bool, ...], list[tuple[str, str, int]]] = {}
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -296,42 +297,63 @@ class Primitive:
         several = type(out) is tuple
         needs = [False] * len(args)
         for k, a in enumerate(args):
-            if isinstance(a, Traced) and a.requires_grad:
-                needs[k] = self.joint is not None or self.rules[k] is not None
+            if isinstance(a, Traced):
+                if a.base is not None:
+                    a.refresh()
+                if a.node is not None or a._requires_grad:
+                    needs[k] = self.joint is not None or self.rules[k] is not None
         if True not in needs or not (several or out.dtype.kind in "fc"):
             return None
         outputs = tuple((o.shape, o.dtype) for o in (out if several else (out,)))
         node = Node(self, options, outputs)
         for a, needed in zip(args, needs):
             node.edges.append(((a, -1) if a.node is None else (a.node, a.index)) if needed else None)
-        for name in self._wanted_for(needs):
-            if name in node.values:
-                continue
-            if name == "y":
-                node.values["y"] = out
-            elif self.variadic and name.startswith(self.arguments[0]):
-                if name == self.arguments[0]:
-                    node.values[name] = tuple(raw)
-                    node.versions += [(name, a, a.version, a.version[0]) for a in args if isinstance(a, Traced)]
-                else:
-                    node.values[name] = tuple(r.shape for r in raw)
-            elif name in self.arguments:
-                a = args[self.arguments.index(name)]
-                node.values[name] = _raw(a)
-                if isinstance(a, Traced):
-                    node.versions.append((name, a, a.version, a.version[0]))
-            elif name.endswith("_shape"):
-                node.values[name] = raw[self.arguments.index(name[: -len("_shape")])].shape
-            elif name.endswith("_dtype"):
-                node.values[name] = raw[self.arguments.index(name[: -len("_dtype")])].dtype
-            else:
+        for name, kind, k in self._plan(tuple(needs)):
+            if kind == "argument":
+                node.values[name] = raw[k]
+                if isinstance(args[k], Traced):
+                    node.versions.append((name, args[k], args[k].version, args[k].version[0]))
+            elif kind == "output":
+                node.values[name] = out
+            elif kind == "option":
                 node.values[name] = options[name] if name in options else self.defaults[name]
+            elif kind == "shape":
+                node.values[name] = raw[k].shape
+            elif kind == "dtype":
+                node.values[name] = raw[k].dtype
+            elif kind == "arguments":
+                node.values[name] = tuple(raw)
+                node.versions += [(name, a, a.version, a.version[0]) for a in args if isinstance(a, Traced)]
+            else:
+                node.values[name] = tuple(r.shape for r in raw)
         return node
 
-    def _wanted_for(self, needs: Sequence[bool]) -> Iterable[str]:
-        if self.joint is not None:
-            return self.joint[1]
-        return itertools.chain.from_iterable(rule[1] for rule, n in zip(self.rules, needs) if n and rule is not None)
+    def _plan(self, needs: tuple[bool, ...]) -> list[tuple[str, str, int]]:
+        """What to save for the rules of the arguments in ``needs``: (name, kind, which argument)."""
+        plan = self._plans.get(needs)
+        if plan is None:
+            if self.joint is not None:
+                names = self.joint[1]
+            else:
+                rules = itertools.compress(self.rules, needs)
+                names = tuple(dict.fromkeys(itertools.chain.from_iterable(r[1] for r in rules if r is not None)))
+            plan = self._plans[needs] = [(name, *self._source(name)) for name in names]
+        return plan
+
+    def _source(self, name: str) -> tuple[str, int]:
+        """Where the value that a rule calls ``name`` comes from."""
+        if name == "y":
+            return "output", 0
+        if name in self.option_names:
+            return "option", 0
+        stem, _, suffix = name.rpartition("_")
+        if self.variadic:
+            return ("arguments" if name == self.arguments[0] else "shapes"), 0
+        if name in self.arguments:
+            return "argument", self.arguments.index(name)
+        if stem in self.arguments and suffix in ("shape", "dtype"):
+            return suffix, self.arguments.index(stem)
+        raise TypeError(f"a rule of '{self.name}' asks for '{name}', which is no argument, option or output of it")
 
     def _result(self, args: Sequence, out: Array, node: Node | None, k: int | None, options: dict) -> Any:
         t = wrap(out, node if node is not None and out.dtype.kind in "fc" else None, k or 0)

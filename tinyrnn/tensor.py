@@ -288,12 +288,7 @@ class Tensor(Traced):
 
     # -- gradients --
 
-    @property
-    def requires_grad(self) -> bool:
-        """Whether gradients flow to this tensor."""
-        return super().requires_grad
-
-    @requires_grad.setter
+    @Traced.requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         self.requires_grad_(value)
 

@@ -1,0 +1,281 @@
+"""``RNN``, ``GRU`` and ``LSTM``: a cell's step along a sequence, in layers and directions."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+from ..creation import empty
+from ..engine import label
+from ..ops.linalg import linear
+from ..ops.shape import cat, flip, stack, transpose, unbind
+from ..tensor import Parameter, Tensor
+from . import functional as F
+from . import init
+from .cells import Weights, gru_reset_before_step, gru_step, lstm_step, rnn_step_of
+from .module import Module
+
+
+class RNNBase(Module):
+    """What the three layers share: parameters, shapes, layers, directions.
+
+    Parameters of layer ``k`` are ``weight_ih_l{k}`` (gates * H, D), ``weight_hh_l{k}`` (gates * H, H),
+    ``bias_ih_l{k}``, ``bias_hh_l{k}`` (gates * H), all uniform in ±1/sqrt(H) at the start; the backward direction's
+    end in ``_reverse``.
+    """
+
+    gates: int
+    states: int = 1  # tensors in the state: h, or h and c
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
+            raise ValueError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed")
+        for size, what in ((hidden_size, "hidden_size"), (num_layers, "num_layers")):
+            if size <= 0:
+                raise ValueError(f"{what} must be greater than zero, got {size}")
+        if not 0 <= proj_size < hidden_size:
+            raise ValueError(f"proj_size has to be a positive integer smaller than hidden_size, or zero to disable; got {proj_size}")
+        if dropout > 0 and num_layers == 1:
+            warnings.warn(
+                "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater "
+                f"than 1, but got dropout={dropout} and num_layers={num_layers}: it does nothing",
+                stacklevel=3,
+            )
+        self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
+        self.batch_first, self.dropout, self.bidirectional, self.proj_size = batch_first, float(dropout), bidirectional, proj_size
+        rows, shown = self.gates * hidden_size, proj_size or hidden_size
+        for layer in range(num_layers):
+            D = input_size if layer == 0 else shown * (1 + bidirectional)
+            for suffix in self._suffixes(layer):
+                shapes = {"weight_ih": (rows, D), "weight_hh": (rows, shown)}
+                if bias:
+                    shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+                if proj_size:
+                    shapes["weight_hr"] = (proj_size, hidden_size)
+                for name, shape in shapes.items():
+                    self.register_parameter(f"{name}_{suffix}", Parameter(empty(shape, dtype=dtype)))
+        self.reset_parameters()
+
+    def _suffixes(self, layer: int) -> list[str]:
+        return [f"l{layer}", f"l{layer}_reverse"] if self.bidirectional else [f"l{layer}"]
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        for p in self.parameters():
+            init.uniform_(p, -bound, bound)
+
+    def flatten_parameters(self) -> None:
+        """Nothing: there is no cuDNN that wants its weights in one block."""
+
+    @property
+    def all_weights(self) -> list[list[Parameter]]:
+        """The parameters, a list for each layer and direction."""
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+        suffixes = [suffix for layer in range(self.num_layers) for suffix in self._suffixes(layer)]
+        return [[getattr(self, f"{n}_{suffix}") for n in names if hasattr(self, f"{n}_{suffix}")] for suffix in suffixes]
+
+    def _step(self) -> Any:
+        """The function that takes one step; see :mod:`tinyrnn.nn.cells`."""
+        raise NotImplementedError
+
+    # -- running --
+
+    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
+        """A sequence (T, N, D), or (N, T, D) with ``batch_first``, or (T, D), to ``(output, state)``.
+
+        ``output`` holds the last layer's h of every step, (T, N, directions * H); ``state`` each layer's and
+        direction's last one, (layers * directions, N, H): ``h_n``, or ``(h_n, c_n)`` for an LSTM. The batch axis of
+        the state is never first. No state means zeros.
+
+        Raises:
+            ValueError: not 2 or 3 axes.
+            RuntimeError: sizes that do not fit; the message says which, by the names of the axes.
+        """
+        batched = input.ndim == 3
+        if input.ndim not in (2, 3):
+            raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.ndim}D instead")
+        if not batched:
+            input = input.unsqueeze(1)
+        elif self.batch_first:
+            input = transpose(input, dim0=0, dim1=1)
+        T, N, D = input.shape
+        if D != self.input_size:
+            axes = "(N, T, D), batch_first" if self.batch_first and batched else "(T, N, D)" if batched else "(T, D)"
+            raise RuntimeError(
+                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {D}. The axes of the input are {axes}."
+            )
+        if T == 0:
+            raise RuntimeError(f"{type(self).__name__}: Expected sequence length to be larger than 0")
+        states = self._initial_states(input, hx, N, batched)
+        x, finals = input, []
+        for layer in range(self.num_layers):
+            if layer and self.dropout:
+                x = F.dropout(x, self.dropout, self.training)
+            directions = []
+            for reverse, suffix in enumerate(self._suffixes(layer)):
+                k = len(finals)
+                y, final = self._run(flip(x, dims=(0,)) if reverse else x, tuple(s[k] for s in states), suffix)
+                directions.append(flip(y, dims=(0,)) if reverse else y)
+                finals.append(final)
+            x = directions[0] if len(directions) == 1 else cat(directions, -1)
+        if not batched:
+            x = x.squeeze(1)
+        elif self.batch_first:
+            x = transpose(x, dim0=0, dim1=1)
+        last = tuple(stack(parts) for parts in zip(*finals))  # (layers * directions, N, H) each
+        if not batched:
+            last = tuple(s.squeeze(1) for s in last)
+        for s, name in zip(last, ("h_n", "c_n")):
+            label(s, name, "LNH" if batched else "LH")
+        return x, (last if self.states == 2 else last[0])
+
+    def _run(self, x: Tensor, state: tuple[Tensor, ...], suffix: str) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """One direction of one layer: (T, N, D) to (T, N, H) and the last state. The definition tier."""
+
+        def weight(name: str) -> Any:
+            return getattr(self, f"{name}_{suffix}", None)
+
+        w = Weights(weight("weight_hh"), weight("bias_hh"), weight("weight_hr"))
+        step = self._step()
+        outputs = []
+        carried: Any = state if self.states == 2 else state[0]
+        for ax in unbind(linear(x, weight("weight_ih"), weight("bias_ih"))):
+            carried = step(ax, carried, w)
+            outputs.append(carried[0] if self.states == 2 else carried)
+        return stack(outputs), (carried if self.states == 2 else (carried,))
+
+    def _initial_states(self, input: Tensor, hx: Any, N: int, batched: bool) -> list[tuple[Tensor, ...]]:
+        """For h (and c): one tensor (N, H) for each layer and direction."""
+        L, H = self.num_layers * (1 + self.bidirectional), self.hidden_size
+        sizes = [self.proj_size or H, H][: self.states]
+        if hx is None:
+            return [(input.new_zeros(N, size),) * L for size in sizes]
+        given = tuple(hx) if self.states == 2 else (hx,)
+        if len(given) != self.states or not all(isinstance(s, Tensor) for s in given):
+            raise RuntimeError(f"{type(self).__name__}: expected the state as {'a pair (h, c)' if self.states == 2 else 'one tensor h'}")
+        result = []
+        for s, size, name in zip(given, sizes, ("hidden", "cell")):
+            wanted = (L, N, size) if batched else (L, size)
+            if s.ndim != len(wanted):
+                raise RuntimeError(
+                    f"For {'batched 3-D' if batched else 'unbatched 2-D'} input, the {name} state should be {len(wanted)}-D, "
+                    f"{list(wanted)}, but got {s.ndim}-D, {list(s.shape)}"
+                )
+            if tuple(s.shape) != wanted:
+                raise RuntimeError(self._wrong_state(name, wanted, tuple(s.shape), batched))
+            if s.dtype != input.dtype:
+                raise RuntimeError(f"the {name} state has dtype {s.dtype}, the input {input.dtype}; they must be equal")
+            result.append(unbind(s if batched else s.unsqueeze(1)))
+        return result
+
+    def _wrong_state(self, name: str, wanted: tuple, got: tuple, batched: bool) -> str:
+        text = f"Expected {name} size {list(wanted)}, got {list(got)}"
+        if batched and got[0] == wanted[0] and got[2] == wanted[2]:
+            return (
+                f"{text}: the state is for N={got[1]} rows but this batch has N={wanted[1]}. For a smaller last batch: drop it, "
+                f"take state[:, :{wanted[1]}], or start from None. (If the input is (N, T, D), pass batch_first=True.)"
+            )
+        return f"{text}: (layers * directions, N, H)" if batched else text
+
+    def extra_repr(self) -> str:
+        shown = [f"{self.input_size}, {self.hidden_size}"]
+        defaults = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
+        shown += [f"{name}={getattr(self, name)}" for name, default in defaults.items() if getattr(self, name) != default]
+        return ", ".join(shown)
+
+
+class RNN(RNNBase):
+    """An Elman network, ``h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)``. ``torch.nn.RNN``.
+
+    >>> import tinyrnn
+    >>> from tinyrnn import nn
+    >>> output, h_n = nn.RNN(input_size=3, hidden_size=4)(tinyrnn.ones(7, 2, 3))  # (T, N, D)
+    >>> output.shape, h_n.shape
+    (tinyrnn.Size([7, 2, 4]), tinyrnn.Size([1, 2, 4]))
+    """
+
+    gates = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        rnn_step_of(nonlinearity)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype=dtype)
+        self.nonlinearity = nonlinearity
+
+    def _step(self) -> Any:
+        return rnn_step_of(self.nonlinearity)
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
+
+
+class LSTM(RNNBase):
+    """Long short-term memory; :func:`tinyrnn.nn.cells.lstm_step` has the equations. ``torch.nn.LSTM``.
+
+    The state is the pair ``(h, c)``. ``proj_size`` shows ``W_hr h`` instead of h (Sak et al., 2014).
+    """
+
+    gates = 4
+    states = 2
+
+    def _step(self) -> Any:
+        return lstm_step
+
+
+class GRU(RNNBase):
+    """Gated recurrent unit; :func:`tinyrnn.nn.cells.gru_step` has the equations. ``torch.nn.GRU``.
+
+    ``reset_after=False`` is the GRU of the original paper, which resets before the matrix product; weights of the two
+    do not convert.
+    """
+
+    gates = 3
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        reset_after: bool = True,
+    ) -> None:
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype=dtype)
+        self.reset_after = reset_after
+
+    def _step(self) -> Any:
+        return gru_step if self.reset_after else gru_reset_before_step
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")

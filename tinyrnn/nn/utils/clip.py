@@ -1,0 +1,66 @@
+"""Keeping gradients from exploding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from ...backend import xp_of
+from ...creation import tensor
+from ...engine import wrap
+from ...tensor import Tensor
+
+
+def _gradients(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
+    each = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p.grad for p in each if p.grad is not None]
+
+
+def clip_grad_norm_(
+    parameters: Iterable[Tensor] | Tensor, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Any:
+    """Scale all gradients by one factor so that their common norm is at most ``max_norm``; returns the norm before.
+
+    Pascanu, Mikolov and Bengio, 2013. ``torch.nn.utils.clip_grad_norm_``.
+
+    >>> import tinyrnn
+    >>> w = tinyrnn.tensor([3., 4.], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> tinyrnn.nn.utils.clip_grad_norm_(w, 1.0), w.grad
+    (tensor(10.), tensor([0.6000, 0.8000]))
+
+    Raises:
+        RuntimeError: the norm is not finite and ``error_if_nonfinite`` is set (else all gradients become nan, as in
+            PyTorch).
+    """
+    gradients = _gradients(parameters)
+    if not gradients:
+        return tensor(0.0)
+    xp = xp_of(gradients[0].array)
+    if math.isinf(norm_type):
+        total = xp.max(xp.stack([xp.abs(g.array).max() for g in gradients]))
+    else:
+        norms = xp.stack([_norm(xp, g.array, norm_type) for g in gradients])
+        total = _norm(xp, norms, norm_type)
+    if error_if_nonfinite and not math.isfinite(float(total)):
+        raise RuntimeError(
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. "
+            "To disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
+        )
+    scale = xp.minimum(max_norm / (total + 1e-6), 1.0)
+    for g in gradients:
+        g.array *= scale.astype(g.array.dtype)
+        g.version[0] += 1
+    return wrap(xp.asarray(total))
+
+
+def _norm(xp: Any, x: Any, p: float) -> Any:
+    return xp.sqrt((x * x).sum()) if p == 2 else (xp.abs(x) ** p).sum() ** (1 / p)
+
+
+def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
+    """Limit every element of every gradient to ±``clip_value``. ``torch.nn.utils.clip_grad_value_``."""
+    for g in _gradients(parameters):
+        xp_of(g.array).clip(g.array, -clip_value, clip_value, out=g.array)
+        g.version[0] += 1
