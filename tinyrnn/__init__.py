@@ -141,6 +141,6 @@ from .ops.shape import (
 )
 from .tensor import Parameter, Size, Tensor, grad
 
-from . import nn  # isort: skip
+from . import nn, optim  # isort: skip
 
 __version__ = "0.1.0"

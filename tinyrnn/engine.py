@@ -130,13 +130,14 @@ class Node:
     were made from, never to their own output, so a graph that nobody holds any more is freed at once.
     """
 
-    __slots__ = ("edges", "freed", "hooks", "names", "op", "options", "order", "outputs", "retained", "values", "versions")
+    __slots__ = ("edges", "freed", "hooks", "names", "op", "options", "order", "outputs", "retained", "several", "values", "versions")
 
-    def __init__(self, op: Primitive, options: dict[str, Any], outputs: tuple) -> None:
+    def __init__(self, op: Primitive, options: dict[str, Any], outputs: tuple, several: bool) -> None:
         self.op = op
         self.options = options
         self.order = next(_creation_order)
         self.outputs = outputs  # (shape, dtype) of each
+        self.several = several  # the op returns a tuple, be it of one: unbind of a single step
         self.edges: list[tuple[Any, int] | None] = []
         self.values: dict[str, Any] = {}
         self.versions: list[tuple[str, Traced, list[int], int]] = []
@@ -305,7 +306,7 @@ class Primitive:
         if True not in needs or not (several or out.dtype.kind in "fc"):
             return None
         outputs = tuple((o.shape, o.dtype) for o in (out if several else (out,)))
-        node = Node(self, options, outputs)
+        node = Node(self, options, outputs, several)
         for a, needed in zip(args, needs):
             node.edges.append(((a, -1) if a.node is None else (a.node, a.index)) if needed else None)
         for name, kind, k in self._plan(tuple(needs)):
@@ -513,7 +514,7 @@ def backpropagate(
                     found[node, index] = one
             if wanted is not None and useful[node] is False:
                 continue  # itself a target, and nothing below it is wanted
-            if len(node.outputs) == 1 and 0 in sums:
+            if not node.several:
                 g = sums[0].value
             else:
                 g = tuple(

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import tinyrnn
@@ -62,6 +62,7 @@ def test_nothing_to_build_from_is_an_error(build):
 
 
 @given(any_text)
+@example("\ud83d\ude00\0\uffff\U0010ffff\ufeff")
 def test_characters_round_trip(text):
     vocab = CharVocab.build(text)
     ids = vocab.encode(text)
@@ -171,6 +172,8 @@ def test_asking_for_an_unknown_symbol():
 
 
 @given(any_text, st.sampled_from([CharVocab, WordVocab]), st.sampled_from([None, "<unk>"]), st.sampled_from([None, "<pad>"]))
+@example("lone \udc80 \ud83d\ude00", CharVocab, None, None)
+@example("lone \udc80 \ud83d\ude00", WordVocab, None, None)
 def test_saved_vocabularies_come_back(tmp_path_factory, text, kind, unk, pad):
     vocab = kind.build(text, unk=unk, pad=pad)
     path = tmp_path_factory.mktemp("vocab") / "vocab.json"

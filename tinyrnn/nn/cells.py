@@ -97,11 +97,24 @@ def rnn_step_of(nonlinearity: str) -> Any:
     return rnn_tanh_step if nonlinearity == "tanh" else rnn_relu_step
 
 
+def state_tensors(module: Any, hx: Any) -> tuple[Tensor, ...]:
+    """The given state of a cell or layer as a tuple: ``(h,)``, or ``(h, c)`` for those with two.
+
+    Raises:
+        RuntimeError: not a tensor, or not a pair of tensors.
+    """
+    pair = module.states == 2
+    given = tuple(hx) if pair and isinstance(hx, (tuple, list)) else (hx,)
+    if len(given) != module.states or not all(isinstance(s, Tensor) for s in given):
+        raise RuntimeError(f"{type(module).__name__}: expected the state as {'a pair (h, c)' if pair else 'one tensor h'}")
+    return given
+
+
 class RNNCellBase(Module):
     """What the three cells share: weights (gates * H, D) and (gates * H, H), uniform in ±1/sqrt(H), and the checks."""
 
     gates: int
-    step: Any
+    states: int = 1  # tensors in the state: h, or h and c
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
@@ -121,27 +134,31 @@ class RNNCellBase(Module):
         for p in self.parameters():
             init.uniform_(p, -bound, bound)
 
-    def _check(self, input: Tensor, states: tuple) -> None:
+    def _check(self, input: Tensor, hx: Any) -> None:
         name, D, H = type(self).__name__, self.input_size, self.hidden_size
         if input.ndim not in (1, 2):
             raise ValueError(f"{name}: Expected input to be 1D or 2D, (D={D}) or (N, D={D}), got {input.ndim}D instead")
         if input.shape[-1] != D:
             raise RuntimeError(f"{name}: input has inconsistent input_size: got {input.shape[-1]}, expected {D}")
         wanted = (*input.shape[:-1], H)
-        for h in states:
+        for h in state_tensors(self, hx):
+            if h.ndim not in (1, 2):
+                raise ValueError(f"{name}: Expected the state to be 1D or 2D, (H={H}) or (N, H={H}), got {h.ndim}D instead")
             if tuple(h.shape) != wanted:
                 raise RuntimeError(f"{name}: the state has shape {tuple(h.shape)}, expected {wanted} for input of shape {tuple(input.shape)}")
+            if h.dtype != input.dtype:
+                raise RuntimeError(f"{name}: the state has dtype {h.dtype}, the input {input.dtype}; they must be equal")
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Any:
         """(N, D) and (N, H), or (D) and (H), to the next state; no state means zeros."""
         if hx is None:
             hx = input.new_zeros(*input.shape[:-1], self.hidden_size)
-        self._check(input, (hx,))
+        self._check(input, hx)
         ax = linear(input, self.weight_ih, self.bias_ih)
         return label(self._step(ax, hx), "h", "NH")
 
     def _step(self, ax: Tensor, h: Tensor) -> Tensor:
-        return type(self).step(ax, h, Weights(self.weight_hh, self.bias_hh))
+        raise NotImplementedError
 
     def extra_repr(self) -> str:
         bias = "" if self.bias else f", bias={self.bias}"
@@ -207,6 +224,7 @@ class LSTMCell(RNNCellBase):
     """
 
     gates = 4
+    states = 2
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """(N, D) and a pair of (N, H) to the next pair ``(h, c)``; no state means zeros."""

@@ -13,7 +13,7 @@ from ..ops.shape import cat, flip, stack, transpose, unbind
 from ..tensor import Parameter, Tensor
 from . import functional as F
 from . import init
-from .cells import Weights, gru_reset_before_step, gru_step, lstm_step, rnn_step_of
+from .cells import Weights, gru_reset_before_step, gru_step, lstm_step, rnn_step_of, state_tensors
 from .module import Module
 
 
@@ -44,7 +44,9 @@ class RNNBase(Module):
         super().__init__()
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
             raise ValueError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed")
-        for size, what in ((hidden_size, "hidden_size"), (num_layers, "num_layers")):
+        for size, what in ((input_size, "input_size"), (hidden_size, "hidden_size"), (num_layers, "num_layers")):
+            if not isinstance(size, int):
+                raise TypeError(f"{what} should be of type int, got: {type(size).__name__}")
             if size <= 0:
                 raise ValueError(f"{what} must be greater than zero, got {size}")
         if not 0 <= proj_size < hidden_size:
@@ -53,7 +55,7 @@ class RNNBase(Module):
             warnings.warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater "
                 f"than 1, but got dropout={dropout} and num_layers={num_layers}: it does nothing",
-                stacklevel=3,
+                stacklevel=2 + (type(self).__init__ is not RNNBase.__init__),  # the line that made the layer
             )
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
         self.batch_first, self.dropout, self.bidirectional, self.proj_size = batch_first, float(dropout), bidirectional, proj_size
@@ -103,7 +105,7 @@ class RNNBase(Module):
         the state is never first. No state means zeros.
 
         Raises:
-            ValueError: not 2 or 3 axes.
+            ValueError: not 2 or 3 axes, or not the dtype of the weights.
             RuntimeError: sizes that do not fit; the message says which, by the names of the axes.
         """
         batched = input.ndim == 3
@@ -118,6 +120,11 @@ class RNNBase(Module):
             axes = "(N, T, D), batch_first" if self.batch_first and batched else "(T, N, D)" if batched else "(T, D)"
             raise RuntimeError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {D}. The axes of the input are {axes}."
+            )
+        if input.dtype != self.weight_ih_l0.dtype:
+            raise ValueError(
+                f"RNN input dtype ({input.dtype}) does not match weight dtype ({self.weight_ih_l0.dtype}). Convert the input: "
+                f"x.to({self.weight_ih_l0.dtype}), or the model: model.to({input.dtype})"
             )
         if T == 0:
             raise RuntimeError(f"{type(self).__name__}: Expected sequence length to be larger than 0")
@@ -165,11 +172,8 @@ class RNNBase(Module):
         sizes = [self.proj_size or H, H][: self.states]
         if hx is None:
             return [(input.new_zeros(N, size),) * L for size in sizes]
-        given = tuple(hx) if self.states == 2 else (hx,)
-        if len(given) != self.states or not all(isinstance(s, Tensor) for s in given):
-            raise RuntimeError(f"{type(self).__name__}: expected the state as {'a pair (h, c)' if self.states == 2 else 'one tensor h'}")
         result = []
-        for s, size, name in zip(given, sizes, ("hidden", "cell")):
+        for s, size, name in zip(state_tensors(self, hx), sizes, ("hidden", "cell")):
             wanted = (L, N, size) if batched else (L, size)
             if s.ndim != len(wanted):
                 raise RuntimeError(
@@ -230,9 +234,6 @@ class RNN(RNNBase):
 
     def _step(self) -> Any:
         return rnn_step_of(self.nonlinearity)
-
-    def extra_repr(self) -> str:
-        return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
 
 
 class LSTM(RNNBase):

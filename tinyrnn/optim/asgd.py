@@ -47,7 +47,7 @@ class ASGD(Optimizer):
     ...     (w ** 2).sum().backward()
     ...     asgd.step()
     >>> w, asgd.state[w]["ax"]
-    (tensor([0.4096], requires_grad=True), tensor([-0.1476]))
+    (tensor([0.4096], requires_grad=True), tensor([0.1792]))
 
     Raises:
         ValueError: a negative ``lr`` or ``weight_decay``.

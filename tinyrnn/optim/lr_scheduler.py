@@ -119,7 +119,7 @@ class LRScheduler:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from :meth:`state_dict`. The rates in use are in the optimiser's ``state_dict``: load that too."""
-        vars(self).update({name: value for name, value in state_dict.items() if name != "_is_initial"})
+        vars(self).update(state_dict)
 
 
 class LambdaLR(LRScheduler):
@@ -160,7 +160,8 @@ class LambdaLR(LRScheduler):
         """As the base's; the functions stay, and callable objects get their attributes back."""
         super().load_state_dict({name: value for name, value in state_dict.items() if name != "lr_lambdas"})
         for function, attributes in zip(self.lr_lambdas, state_dict["lr_lambdas"], strict=True):
-            vars(function).update(attributes or {})
+            if attributes:
+                vars(function).update(attributes)
 
 
 class StepLR(LRScheduler):
@@ -335,10 +336,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         if not isinstance(eta_min, (float, int)):
             raise ValueError(f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}")
         self.T_0 = T_0
-        self.T_i = T_0
         self.T_mult = T_mult
         self.eta_min = eta_min
-        self.T_cur: float = last_epoch
+        self.T_cur, self.T_i = self._place(last_epoch)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -352,8 +352,6 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         Raises:
             ValueError: a negative ``epoch``.
         """
-        if self._step_count == 0:  # the constructor's
-            self._step_count, epoch = 1, self.last_epoch + 1
         if epoch is None:
             self.last_epoch += 1
             self.T_cur += 1
@@ -430,7 +428,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.optimizer = optimizer
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
-        self.min_lrs = _one_each("min_lr", min_lr, optimizer)
+        self.min_lr = min_lr if isinstance(min_lr, (int, float)) else _one_each("min_lr", min_lr, optimizer)
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
         self._last_lr = self._current()
@@ -455,13 +453,14 @@ class ReduceLROnPlateau(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """The rates after a decay."""
-        reduced = [max(lr * self.factor, low) for lr, low in zip(self._current(), self.min_lrs, strict=True)]
+        lows = _one_each("min_lr", self.min_lr, self.optimizer)
+        reduced = [max(lr * self.factor, low) for lr, low in zip(self._current(), lows)]
         return [new if lr - new > self.eps else lr for lr, new in zip(self._current(), reduced)]
 
     def _is_better(self, current: float) -> bool:
-        sign = 1 if self.mode == "max" else -1
-        margin = self.threshold if self.threshold_mode == "abs" else self.threshold * self.best * sign
-        return sign * (current - self.best) > margin
+        margin = self.threshold if self.mode == "max" else -self.threshold
+        goal = self.best * (1 + margin) if self.threshold_mode == "rel" else self.best + margin
+        return current > goal if self.mode == "max" else current < goal
 
 
 class OneCycleLR(LRScheduler):
@@ -528,7 +527,7 @@ class OneCycleLR(LRScheduler):
             raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
         self._anneal_func_type = anneal_strategy
         self.cycle_momentum = cycle_momentum
-        self._turns = _turns(self.total_steps, pct_start, three_phase)
+        self._phases = _phases(self.total_steps, pct_start, three_phase)
         settings = {"max_lr": max_lr, "base_momentum": base_momentum, "max_momentum": max_momentum}
         each = {name: _one_each(name, values, optimizer) for name, values in settings.items()}
         for k, group in enumerate(optimizer.param_groups if last_epoch == -1 else ()):
@@ -542,16 +541,11 @@ class OneCycleLR(LRScheduler):
         t = self.last_epoch
         if t > self.total_steps:
             raise ValueError(f"Tried to step {t} times. The specified number of total steps is {self.total_steps}")
-        begin = 0.0
-        for end, *names in self._turns:
-            if t <= end:
-                break
-            begin, last = end, begin
-        else:
-            begin = last
-        part = (t - begin) / (end - begin) if end != begin else 1.0
+        k = next((k for k, phase in enumerate(self._phases) if t <= phase[0]), len(self._phases) - 1)
+        begin = self._phases[k - 1][0] if k > 0 else 0.0
+        end, first_lr, last_lr, first_momentum, last_momentum = self._phases[k]
+        part = (t - begin) / (end - begin) if end != begin else 1.0  # a cycle may be too short for its first phase
         between = self._along_cosine if self._anneal_func_type == "cos" else self._along_line
-        first_lr, last_lr, first_momentum, last_momentum = names
         for group in self.optimizer.param_groups if self.cycle_momentum else ():
             momentum = between(group[first_momentum], group[last_momentum], part)
             if "betas" in group:
@@ -579,7 +573,7 @@ def _cycle_length(total_steps: int | None, epochs: int | None, steps_per_epoch: 
     return math.prod(given.values())  # type: ignore[arg-type]
 
 
-def _turns(total: int, part_up: float, three_phase: bool) -> list[tuple]:
+def _phases(total: int, part_up: float, three_phase: bool) -> list[tuple]:
     """The phases of a cycle: the last step of each, and the group entries that it leads from and to."""
     up = ("initial_lr", "max_lr", "max_momentum", "base_momentum")
     if not three_phase:

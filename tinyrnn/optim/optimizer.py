@@ -249,9 +249,7 @@ class Optimizer:
                     "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
                     f"group {k} has {len(old['params'])} parameters, here {len(group['params'])}"
                 )
-        by_number = {
-            number: p for old, group in zip(saved, self.param_groups) for number, p in zip(old["params"], group["params"])
-        }
+        by_number = {number: p for old, group in zip(saved, self.param_groups) for number, p in zip(old["params"], group["params"])}
         state = {
             by_number[number]: {name: _loaded(by_number[number], name, value) for name, value in values.items()}
             for number, values in state_dict["state"].items()

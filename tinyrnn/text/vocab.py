@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from abc import ABC, abstractmethod
@@ -14,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..backend import to_host
+from ..serialization import replacing
 from ..tensor import Tensor
 
 EOS = "<eos>"  # what a word vocabulary calls the end of a line
@@ -185,17 +185,8 @@ class Vocab(ABC):
         """
         # "surrogatepass", here and in load: lone surrogates are symbols too, but strict UTF-8 refuses them.
         data = json.dumps(self.to_config(), ensure_ascii=False).encode("utf-8", "surrogatepass")
-        temporary = f"{os.fspath(path)}.{os.getpid()}.tmp"
-        try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())  # or a power cut could leave the new name on an empty file
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        with replacing(path) as file:
+            file.write(data)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Vocab:

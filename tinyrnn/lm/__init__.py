@@ -1,0 +1,30 @@
+"""The language-model pipeline: model, training loop, perplexity, checkpoints, generation."""
+
+from .callbacks import KeepBest, Log, Progress, StopOnInterrupt
+from .checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from .fit import Callback, Run, StopTraining, fit
+from .generate import choose, generate, generate_ids
+from .model import LanguageModel, detach
+from .score import Score, evaluate
+
+__all__ = [
+    "Callback",
+    "Checkpoint",
+    "CheckpointError",
+    "KeepBest",
+    "LanguageModel",
+    "Log",
+    "Progress",
+    "Run",
+    "Score",
+    "StopOnInterrupt",
+    "StopTraining",
+    "choose",
+    "detach",
+    "evaluate",
+    "fit",
+    "generate",
+    "generate_ids",
+    "load_checkpoint",
+    "save_checkpoint",
+]

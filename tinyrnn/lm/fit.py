@@ -1,0 +1,159 @@
+"""The training loop: truncated backpropagation through time over a stream of batches."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..nn.utils import clip_grad_norm_
+from ..optim import Optimizer
+from .model import LanguageModel, detach
+from .score import Score, evaluate
+
+
+class Callback:
+    """What is told how training goes; write the methods that matter. Any of them may raise ``StopTraining``."""
+
+    def before_fit(self, run: Run) -> None:
+        """Training is about to start."""
+
+    def after_batch(self, run: Run) -> None:
+        """The optimiser has taken a step; ``run.loss`` is the batch's mean loss in nats."""
+
+    def after_epoch(self, run: Run) -> None:
+        """An epoch is over; ``run.valid`` is the score on the validation text, if there is one."""
+
+    def after_fit(self, run: Run) -> None:
+        """Training is over, however it ended."""
+
+
+class StopTraining(Exception):
+    """Raised by a callback to end training in good order."""
+
+
+@dataclass
+class Run:
+    """Where a training run stands. Callbacks read it."""
+
+    model: LanguageModel
+    optimizer: Optimizer
+    train: Any
+    epochs: int
+    epoch: int = 0  # counts from 1
+    batch: int = 0  # of this epoch, counts from 1
+    step: int = 0  # of all epochs
+    loss: float = math.nan
+    tokens: int = 0  # read in this epoch
+    seconds: float = 0.0  # spent in this epoch
+    valid: Score | None = None
+    best: Score | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the first group of parameters."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    @property
+    def improved(self) -> bool:
+        """Whether the last validation was the best so far."""
+        return self.valid is not None and self.valid is self.best
+
+
+def fit(
+    model: LanguageModel,
+    train: Any,
+    valid: Any = None,
+    *,
+    optimizer: Optimizer,
+    epochs: int = 1,
+    clip: float | None = None,
+    schedule: Any = None,
+    plateau: Any = None,
+    callbacks: Sequence[Callback] | Iterable[Callback] = (),
+) -> Run:
+    """Train a language model by truncated backpropagation through time.
+
+    The state is carried from batch to batch where the text goes on, and detached: gradients reach back to the start of
+    their own batch and no further. Where the text does not go on, the state starts from zero.
+
+    Args:
+        train: batches ``(inputs, targets, continues)``, such as :class:`tinyrnn.text.SequentialBatches`.
+        valid: batches to evaluate on after every epoch.
+        optimizer: an optimiser of the model's parameters.
+        clip: scale gradients whose norm is larger than this.
+        schedule: a learning-rate schedule that steps after every batch.
+        plateau: a ``ReduceLROnPlateau`` that sees the validation loss after every epoch.
+        callbacks: :class:`Callback` objects, told in this order.
+
+    Raises:
+        FloatingPointError: the loss or the gradients are not finite; the optimiser has not taken that step.
+
+    >>> import tinyrnn
+    >>> from tinyrnn import lm, optim, text
+    >>> corpus = text.Corpus.from_text("to be or not to be " * 50)
+    >>> model = lm.LanguageModel(len(corpus.vocab), 8, 16)
+    >>> batches = text.SequentialBatches(corpus.ids, seq_len=10, batch_size=4)
+    >>> run = lm.fit(model, batches, batches, optimizer=optim.Adam(model.parameters(), lr=0.03), epochs=4, clip=1.0)
+    >>> run.best.perplexity < 3
+    True
+    """
+    callbacks = list(callbacks)
+    run = Run(model, optimizer, train, epochs)
+    for callback in callbacks:
+        callback.before_fit(run)
+    try:
+        for run.epoch in range(1, epochs + 1):
+            _epoch(run, clip, schedule, callbacks)
+            if valid is not None:
+                run.valid = evaluate(model, valid)
+                if run.best is None or run.valid.per_token < run.best.per_token:
+                    run.best = run.valid
+                if plateau is not None:
+                    plateau.step(run.valid.per_token)
+                run.history.append({"epoch": run.epoch, "step": run.step, "loss": run.loss, "valid": run.valid.per_token})
+            for callback in callbacks:
+                callback.after_epoch(run)
+    except StopTraining:
+        pass
+    finally:
+        for callback in callbacks:
+            callback.after_fit(run)
+    return run
+
+
+def _epoch(run: Run, clip: float | None, schedule: Any, callbacks: list[Callback]) -> None:
+    model, optimizer, state = run.model, run.optimizer, None
+    parameters = list(model.parameters())
+    run.tokens, run.batch, start = 0, 0, time.perf_counter()
+    model.train()
+    for inputs, targets, continues in run.train:
+        state = detach(state) if continues else None
+        loss, state = model.loss(inputs, targets, state)
+        run.loss = loss.item()
+        optimizer.zero_grad()
+        loss.backward()
+        _check_finite(run, clip_grad_norm_(parameters, math.inf if clip is None else clip))
+        optimizer.step()
+        if schedule is not None:
+            schedule.step()
+        run.batch += 1
+        run.step += 1
+        run.tokens += targets.numel()
+        run.seconds = time.perf_counter() - start
+        for callback in callbacks:
+            callback.after_batch(run)
+
+
+def _check_finite(run: Run, norm: Any) -> None:
+    """Clipping by a norm that is not a number would silently turn every weight into nan."""
+    if math.isfinite(run.loss) and math.isfinite(norm.item()):
+        return
+    raise FloatingPointError(
+        f"epoch {run.epoch}, batch {run.batch + 1}: the loss is {run.loss:.4g} and the norm of its gradients {norm.item():.4g}. "
+        f"The optimiser has not taken this step. Usual causes: a learning rate too high (it is {run.lr:.3g}), or no clipping of "
+        "gradients (clip)."
+    )

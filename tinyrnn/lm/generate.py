@@ -1,0 +1,133 @@
+"""Text from a trained model, one token at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..backend import Generator, default_generator, to_host
+from ..creation import from_numpy
+from ..engine import no_grad
+from ..text import Vocab
+from .model import LanguageModel
+
+
+def choose(
+    scores: np.ndarray,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    generator: Generator | None = None,
+) -> int:
+    """Draw a token from scores (V,), in proportion to ``exp(score / temperature)``.
+
+    Args:
+        temperature: below 1 bolder, above 1 more varied; 0 takes the best token, always.
+        top_k: draw among the ``k`` best only.
+        top_p: draw among the fewest best whose probabilities reach ``p`` (Holtzman et al., 2020).
+
+    The maximum is subtracted before ``exp``, so that no score can overflow.
+
+    >>> choose(np.array([0.0, 5000.0, 1.0]))
+    1
+
+    Raises:
+        ValueError: options out of range, or scores that are not finite.
+    """
+    check_options(temperature, top_k, top_p)
+    scores = scores.astype(np.float64)
+    best = scores.max()
+    if not np.isfinite(best) or np.isnan(scores).any():
+        raise ValueError("the model's scores are not finite: its weights are damaged, or training had exploded")
+    if temperature == 0:
+        return int(scores.argmax())
+    weights = np.exp((scores - best) / temperature)
+    order = np.argsort(-weights, kind="stable")
+    kept = len(order) if top_k is None else min(top_k, len(order))
+    if top_p is not None:
+        reached = np.cumsum(weights[order]) / weights.sum()
+        kept = min(kept, int(np.searchsorted(reached, top_p - 1e-12)) + 1)
+    order = order[:kept]
+    edges = np.cumsum(weights[order])
+    point = (generator or default_generator).numpy.random() * edges[-1]
+    return int(order[min(np.searchsorted(edges, point, side="right"), kept - 1)])
+
+
+def check_options(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    """Refuse sampling options that make no sense."""
+    if not (0 <= temperature < float("inf")):
+        raise ValueError(f"temperature must be 0 (always the best token) or more, got {temperature}")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k must be at least 1, got {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+
+
+def generate_ids(model: LanguageModel, prefix: Any, length: int, *, exclude: Any = (), **options: Any) -> Iterator[int]:
+    """Yield ``length`` token ids that follow the ids ``prefix`` (at least one); ``options`` are those of :func:`choose`.
+
+    The prefix is read once, to warm up the state; then each token is fed back alone, with the state carried. Nothing
+    is recorded and dropout is off. Ids in ``exclude`` are never drawn.
+    """
+    prefix = np.asarray(prefix, np.int64)
+    if prefix.size == 0:
+        raise ValueError("generate_ids needs at least one token to start from")
+    state, read = None, prefix.reshape(-1, 1)  # (T, 1)
+    was_training = model.training
+    for _ in range(length):
+        model.eval()
+        with no_grad():
+            scores, state = model(from_numpy(read), state)
+        model.train(was_training)
+        last = to_host(scores.array)[-1, 0]  # (V,)
+        if len(exclude):
+            last = last.copy()
+            last[exclude] = -np.inf
+        drawn = choose(last, **options)
+        yield drawn
+        read = np.array([[drawn]])
+
+
+def generate(
+    model: LanguageModel,
+    vocab: Vocab,
+    prefix: str = "",
+    length: int = 200,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    generator: Generator | None = None,
+) -> str:
+    """``length`` tokens of text that go on from ``prefix``; the prefix itself is not repeated.
+
+    Without a prefix the model starts behind a line's end, or if its vocabulary has none, behind its commonest symbol.
+
+    Raises:
+        VocabError: the prefix has a symbol that the vocabulary has not.
+        ValueError: options out of range, or scores that are not finite.
+    """
+    check_options(temperature, top_k, top_p)
+    ids = encode_prefix(vocab, prefix)
+    exclude = [] if vocab.pad is None else [vocab[vocab.pad]]
+    options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "generator": generator}
+    return vocab.decode(list(generate_ids(model, ids, length, exclude=exclude, **options)))
+
+
+def encode_prefix(vocab: Vocab, prefix: str) -> np.ndarray:
+    """The ids (L,) that a model reads before it writes; at least one."""
+    ids = vocab.encode(prefix) if prefix else np.array([], np.int64)
+    if vocab.level == "word" and not prefix.endswith("\n"):
+        ids = ids[:-1]  # a corpus closes its last line with <eos>, but this line is to go on
+    return ids if ids.size else np.array([_start_id(vocab)])
+
+
+def _start_id(vocab: Vocab) -> int:
+    for symbol in ("\n", "<eos>"):
+        if symbol in vocab.stoi:
+            return vocab.stoi[symbol]
+    specials = (vocab.unk, vocab.pad)
+    return next((k for k, symbol in enumerate(vocab.itos) if symbol not in specials), 0)
