@@ -95,7 +95,7 @@ from .ops.elementwise import (
     trunc,
     where,
 )
-from .ops.index import gather, index_select, masked_select, scatter, take_along_dim
+from .ops.index import gather, index_add, index_fill, index_put, index_select, masked_select, scatter, take_along_dim
 from .ops.index import scatter_add_along as scatter_add
 from .ops.linalg import bmm, dot, einsum, matmul, mm, mv, outer
 from .ops.reduce import (

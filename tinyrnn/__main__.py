@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 import tinyrnn
+from tinyrnn.serialization import replacing
 
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
@@ -22,7 +24,7 @@ class UserError(Exception):
 def _positive(kind: type, *, zero: bool = False) -> Any:
     def parse(text: str) -> Any:
         value = kind(text)
-        if not (value >= 0 if zero else value > 0) or not math.isfinite(value):
+        if not (value >= 0 if zero else value > 0) or value == math.inf:
             raise argparse.ArgumentTypeError(f"must be {'0 or more' if zero else 'above 0'}, got {text}")
         return value
 
@@ -63,7 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--emsize", type=_positive(int), default=64, metavar="E", help="size of a symbol's vector")
     train.add_argument("--nhid", type=_positive(int), default=200, metavar="H", help="hidden units in a layer")
     train.add_argument("--nlayers", type=_positive(int), default=1, metavar="L", help="recurrent layers")
-    train.add_argument("--dropout", type=_fraction, default=0.0, metavar="P", help="after the embedding, between layers, after the recurrence")
+    train.add_argument(
+        "--dropout", type=_fraction, default=0.0, metavar="P", help="after the embedding, between layers, after the recurrence"
+    )
     train.add_argument("--tied", action="store_true", help="share the weights of embedding and output (needs --emsize equal to --nhid)")
     train.add_argument("--epochs", type=_positive(int), default=3, help="times through the training text")
     train.add_argument("--batch-size", type=_positive(int), default=20, metavar="N", help="rows side by side")
@@ -104,24 +108,25 @@ def _read_corpus(args: argparse.Namespace) -> Any:
         print("Reading pydoc_data.topics, the Python language reference. Give a FILE to read another text.")
         words = text.default_corpus_text()
     else:
+        if args.file == "-" and sys.stdin is None:
+            raise UserError("standard input is closed; give a FILE, or pipe a text in")
         words = text.read_text(args.file)
     reduced = args.max_vocab is not None or args.min_freq > 1
     unk = "<unk>" if args.level == "word" or reduced else None
     return text.Corpus.from_text(words, args.level, unk=unk, max_size=args.max_vocab, min_freq=args.min_freq)
 
 
+class _OnlyTrying(Exception):
+    """Ends an attempt to write before anything is replaced."""
+
+
 def _check_writable(path: str) -> None:
-    """Better now than after the training."""
-    folder = os.path.dirname(path) or "."
-    if os.path.isdir(path):
-        raise UserError(f"--save {path}: is a directory; give a file name")
-    if not os.path.isdir(folder):
-        raise UserError(f"--save {path}: there is no directory {folder}")
+    """Better now than after the first epoch."""
     try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with contextlib.suppress(_OnlyTrying), replacing(path):
+            raise _OnlyTrying
     except OSError as error:
-        raise UserError(f"--save {path}: cannot write to {folder}: {error.strerror}") from error
+        raise UserError(f"--save {path}: cannot write there: {error.strerror}. Give the name of a file in an existing folder") from error
 
 
 def run_train(args: argparse.Namespace) -> int:
@@ -132,20 +137,20 @@ def run_train(args: argparse.Namespace) -> int:
     if args.tied and args.emsize != args.nhid:
         raise UserError(f"--tied needs equal sizes, got --emsize {args.emsize} and --nhid {args.nhid}")
     corpus = _read_corpus(args)
-    V = len(corpus.vocab)
-    train, valid = corpus.split(1 - args.valid) if args.valid else (corpus, None)
-    needed = args.batch_size * args.bptt + 1
-    if len(train) < needed:
+    V, share = len(corpus.vocab), 1 - args.valid
+    tokens, needed = int(share * len(corpus)), args.batch_size * args.bptt + 1
+    if tokens < needed:
         raise UserError(
-            f"the text is too short: {len(train):,} {args.level}s to train on, but one batch needs {needed:,} "
+            f"the text is too short: {tokens:,} {args.level}s to train on, but one batch needs {needed:,} "
             f"(--batch-size {args.batch_size} times --bptt {args.bptt}, and one). Reduce these, or take a longer text"
         )
+    if args.valid and len(corpus) - tokens < 2:
+        raise UserError(f"--valid {args.valid} of {len(corpus):,} {args.level}s leaves nothing to predict; give a larger share, or 0")
+    train, valid = corpus.split(share) if args.valid else (corpus, None)
     batches = text.SequentialBatches(train.ids, args.bptt, args.batch_size)
     validation = None
     if valid is not None:
         rows = min(10, max(1, (len(valid) - 1) // args.bptt))
-        if len(valid) < 2:
-            raise UserError(f"the validation text has {len(valid)} {args.level}; take a longer text, a larger --valid, or --valid 0")
         validation = text.SequentialBatches(valid.ids, args.bptt, rows, exact=True)
 
     tinyrnn.manual_seed(args.seed)
@@ -170,23 +175,28 @@ def run_train(args: argparse.Namespace) -> int:
             callbacks=[lm.Progress(), lm.Log(args.log_interval, args.level), keep, stop],
         )  # fmt: skip
     except FloatingPointError as error:
-        saved = f" The best checkpoint so far is kept in {args.save}" if keep.saved else " Nothing was saved"
-        raise UserError(f"{error}{saved}") from error
+        raise UserError(f"{error} {_kept(keep)}") from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_kept(keep)) from None
     if stop.interrupted:
         if not keep.saved:
             keep.save(run)
-            print(f"\nInterrupted before the first validation. The model as it is now: {args.save}")
+            print(f"\nInterrupted before there was a best checkpoint. The model as it is now: {args.save}")
         else:
-            print(f"\nInterrupted. The best checkpoint so far: {args.save}")
+            print(f"\nInterrupted. {_kept(keep)}")
         return INTERRUPTED
     if not keep.saved:
-        keep.save(run)
+        raise UserError(f"the validation loss was never finite, so nothing was saved. Try a lower learning rate than --lr {args.lr}")
     _report(args, run, train, valid)
     if args.sample:
         best = lm.load_checkpoint(args.save)
         print("-" * 100)
         print(lm.generate(best.model, best.vocab, length=args.sample, temperature=0.8))
     return 0
+
+
+def _kept(keep: Any) -> str:
+    return f"The best checkpoint so far: {keep.path}" if keep.saved else "Nothing was saved."
 
 
 def _report(args: argparse.Namespace, run: Any, train: Any, valid: Any) -> None:
@@ -197,8 +207,8 @@ def _report(args: argparse.Namespace, run: Any, train: Any, valid: Any) -> None:
         bigram = text.bigram_nats(train.ids, valid.ids, V)
         best = run.best
         print(
-            f"valid: {best.per_token:.4f} nats/{unit} over {best.tokens:,} {unit}s = ppl {best.perplexity:.2f} = {best.bits:.3f} bits/{unit} "
-            "(state carried, every token counted)\n"
+            f"valid: {best.per_token:.4f} nats/{unit} over {best.tokens:,} {unit}s = ppl {best.perplexity:.2f} = "
+            f"{best.bits:.3f} bits/{unit} (state carried, every token counted)\n"
             f"       counting pairs of {unit}s (the bigram model) reaches {bigram / math.log(2):.3f} bits/{unit} on the same split"
         )
     print(f"saved: {args.save}\nwrite: python -m tinyrnn generate {args.save} --length 500")
@@ -217,27 +227,43 @@ def run_generate(args: argparse.Namespace) -> int:
         model, vocab, args.prefix, args.length,
         temperature=args.temperature, top_k=args.top_k, top_p=args.top_p, generator=generator,
     )  # fmt: skip
-    space = " " if vocab.level == "word" and args.prefix and not args.prefix.endswith(("\n", " ")) else ""
-    print(args.prefix + space + written)
+    apart = vocab.level == "word" and args.prefix and not args.prefix[-1].isspace() and not written.startswith("\n")
+    print(args.prefix + (" " if apart else "") + written)
     return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 done, 1 an error, 2 wrong usage, 130 interrupted."""
     args = build_parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A symbol that the terminal cannot show must not end a training, and through a pipe, too, lines come as they are written.
+        sys.stdout.reconfigure(errors="replace", line_buffering=True)
     try:
-        return args.run(args)
-    except KeyboardInterrupt:
-        message, code = "interrupted", INTERRUPTED
+        code = args.run(args)
+        print(end="", flush=True)
+        return code
+    except KeyboardInterrupt as error:
+        message, code = f"interrupted. {error}".strip(), INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at exit
-        return 1
+        message, code = "", 1  # who reads no further needs no explanation
     except OSError as error:
-        message, code = f"{error.filename or 'input/output'}: {error.strerror or error}", 1
+        message, code = f"{error.filename or 'standard output'}: {error.strerror or error}", 1
+    except MemoryError as error:
+        message, code = f"not enough memory; reduce the sizes. {error}", 1
     except (UserError, ValueError) as error:
         message, code = str(error), 1
-    print(f"tinyrnn: error: {message}", file=sys.stderr)
+    if message:
+        print(f"tinyrnn: error: {message}", file=sys.stderr)
+    _give_up_stdout()
     return code
+
+
+def _give_up_stdout() -> None:
+    """Where standard output cannot take what is still in its buffer, let that go, or Python complains once more at exit."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -46,6 +46,11 @@ def as_library_of(like: Array, array: Array) -> Array:
     return array if xp is xp_of(array) else xp.asarray(to_host(array))
 
 
+def transposed(matrix: Array, uses: int) -> Array:
+    """The transpose of a matrix that ``uses`` products will read: laid out anew if they are enough to pay for it."""
+    return xp_of(matrix).ascontiguousarray(matrix.T) if uses >= 16 else matrix.T
+
+
 def quiet() -> np.errstate:
     """A context in which overflow gives ``inf`` and 0/0 gives ``nan`` without a word, as on a GPU."""
     return np.errstate(all="ignore")

@@ -169,13 +169,15 @@ class Node:
 class Primitive:
     """A differentiable function of raw arrays. Made by the decorator :func:`primitive`."""
 
-    def __init__(self, forward: Callable, elementwise: bool, floating: bool, view: bool) -> None:
+    def __init__(self, forward: Callable, elementwise: bool, floating: bool, view: bool, saves: bool) -> None:
         functools.update_wrapper(self, forward)
         self.forward = forward
         self.name = forward.__name__.strip("_")
         self.elementwise = elementwise
         self.floating = floating
         self.view = view
+        self.saves = saves
+        self.definition: Callable | None = None
         parameters = inspect.signature(forward).parameters.values()
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.arguments = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)]
@@ -216,6 +218,11 @@ class Primitive:
         self.joint_needs = "needs" in names
         return function
 
+    def defined_by(self, function: Callable) -> Callable:
+        """Declare the function of tensors that this primitive is the fused form of: higher derivatives go through it."""
+        self.definition = function
+        return function
+
     # -- calling --
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -227,16 +234,21 @@ class Primitive:
         else:
             if not any(map(is_array, args)):
                 self._refuse(args)
-            return self.forward(*args, **options)
+            out = self.forward(*args, **options)
+            return out[0] if self.saves else out
         if self.elementwise:
             args = self._promote(args)
         raw = [a.array if isinstance(a, Traced) else a for a in args]
-        if self.elementwise:
+        try:
             with quiet():
                 out = self.forward(*raw, **options)
-        else:
-            out = self.forward(*raw, **options)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self._explain(error, raw, options) from error
+        if self.saves:
+            out, saved = out
         node = self.record(args, raw, options, out) if modes.grad_enabled else None
+        if node is not None and self.saves:
+            node.values["saved"] = saved
         if type(out) is tuple:
             return tuple(self._result(args, o, node, k, options) for k, o in enumerate(out))
         return self._result(args, out, node, None, options)
@@ -262,6 +274,21 @@ class Primitive:
                 raise TypeError(f"{self.name}() missing the argument '{name}'")
         return tuple(full), options
 
+    def _explain(self, error: Exception, raw: Sequence, options: dict[str, Any]) -> Exception:
+        """What NumPy refused, as the error that PyTorch raises, with the shapes."""
+        try:
+            inspect.signature(self.forward).bind(*raw, **options)
+        except TypeError as wrong_call:
+            return TypeError(f"{self.name}(): {wrong_call}")
+        if isinstance(error, IndexError):
+            return IndexError(f"{self.name}(): Dimension out of range: {error}")
+        for k, a in enumerate(raw):
+            if a is not None and not is_array(a) and not isinstance(a, (int, float, complex)):
+                name = self.arguments[min(k, len(self.arguments) - 1)]
+                return TypeError(f"{self.name}(): argument '{name}' must be a Tensor or a number, not {type(a).__name__}")
+        shapes = " and ".join(f"{tuple(a.shape)} {a.dtype}" if is_array(a) else repr(a) for a in raw if a is not None)
+        return RuntimeError(f"{self.name}() does not work on {shapes}: {error}")
+
     def _refuse(self, args: tuple) -> None:
         got = ", ".join(type(a).__name__ for a in args) or "nothing"
         raise TypeError(f"{self.name}(): argument '{self.arguments[0]}' must be a Tensor, not {got}")
@@ -279,7 +306,10 @@ class Primitive:
                 first = d
             elif d != first:
                 mixed = True
-        if first is None or (not mixed and (first.kind == "f" or not (numbers or self.floating))):
+        if first is None:  # where(condition, 1.0, 0.0)
+            target = dtypes.result_type(*(args[k] for k in self.promoted))
+            return tuple(np.asarray(a, target) if k in self.promoted else a for k, a in enumerate(args))
+        if not mixed and (first.kind == "f" or not (numbers or self.floating)):
             return args
         target = dtypes.result_type(*(_raw(args[k]) for k in self.promoted))
         if self.floating and target.kind in "biu":
@@ -291,6 +321,8 @@ class Primitive:
                 cast[k] = a if a.array.dtype == target else _hooks_from_ops["cast"](a, dtype=target)
             elif is_array(a):
                 cast[k] = a.astype(target, copy=False)
+            elif isinstance(a, int) and target.kind in "iu":
+                cast[k] = int(np.asarray(a).astype(target))  # wraps around, where NumPy refuses uint8 - 1
         return tuple(cast)
 
     def record(self, args: Sequence, raw: Sequence, options: dict[str, Any], out: Any) -> Node | None:
@@ -334,7 +366,7 @@ class Primitive:
         plan = self._plans.get(needs)
         if plan is None:
             if self.joint is not None:
-                names = self.joint[1]
+                names = tuple(n for n in self.joint[1] if n != "saved")
             else:
                 rules = itertools.compress(self.rules, needs)
                 names = tuple(dict.fromkeys(itertools.chain.from_iterable(r[1] for r in rules if r is not None)))
@@ -376,6 +408,8 @@ class Primitive:
         for name, _, version, saved in node.versions:
             if version[0] != saved:
                 raise RuntimeError(_stale_message(node, name, version[0], saved))
+        if create_graph and self.definition is not None:
+            return self._pull_definition(node, g)
         values = self._traced_values(node) if create_graph else node.values
         needs = tuple(edge is not None for edge in node.edges)
         if self.joint is not None:
@@ -403,6 +437,20 @@ class Primitive:
                 grads[k] = _hooks_from_ops["sum_to"](grads[k], shape=shape)
         return grads
 
+    def _pull_definition(self, node: Node, g: Any) -> list:
+        """The gradients as tensors, by running the definition under recording and differentiating that."""
+        assert self.definition is not None
+        values = self._traced_values(node)
+        # Through a cast to its own dtype each argument is a tensor of its own, even where one is given twice.
+        args = [_hooks_from_ops["cast"](a, dtype=a.array.dtype) if isinstance(a, Traced) else a for a in (values[n] for n in self.arguments)]
+        out = self.definition(*args, **node.options)
+        pairs = [(o, one) for o, one in zip(out, g)] if type(out) is tuple else [(out, g)]
+        pairs = [(o, one) for o, one in pairs if o.requires_grad]
+        targets = [a for a, edge in zip(args, node.edges) if edge is not None]
+        found = backpropagate([o for o, _ in pairs], [one for _, one in pairs], targets, create_graph=True, retain_graph=True)
+        sums = [None if edge is None else found.get(key_of(a)) for a, edge in zip(args, node.edges)]
+        return [None if edge is None else (one.value if one else _zeros_like_tensor(a)) for one, a, edge in zip(sums, args, node.edges)]
+
     def _traced_values(self, node: Node) -> dict[str, Any]:
         """The saved values as tensors that are linked to their history."""
         values = dict(node.values)
@@ -427,7 +475,9 @@ class Primitive:
         return values
 
 
-def primitive(forward: Callable | None = None, *, elementwise: bool = False, floating: bool = False, view: bool = False) -> Any:
+def primitive(
+    forward: Callable | None = None, *, elementwise: bool = False, floating: bool = False, view: bool = False, saves: bool = False
+) -> Any:
     """Decorator that makes a primitive of a function of raw arrays.
 
     Positional parameters are arrays; keyword-only ones are options (callers may pass these by position too).
@@ -436,10 +486,11 @@ def primitive(forward: Callable | None = None, *, elementwise: bool = False, flo
         elementwise: arguments broadcast and are brought to one dtype; gradients are summed back by the engine.
         floating: integer arguments become the default floating dtype first (``exp`` of a counter).
         view: the result may share its argument's memory.
+        saves: the function returns its result together with what backward will want, which rules call ``saved``.
     """
     if forward is None:
-        return functools.partial(primitive, elementwise=elementwise, floating=floating, view=view)
-    return Primitive(forward, elementwise, floating, view)
+        return functools.partial(primitive, elementwise=elementwise, floating=floating, view=view, saves=saves)
+    return Primitive(forward, elementwise, floating, view, saves)
 
 
 _hooks_from_ops: dict[str, Callable] = {}
@@ -509,7 +560,7 @@ def backpropagate(
                 one.value = _run_hooks(node.hooks.get(index), one.value)
                 if index in node.retained:
                     slot = node.retained[index]
-                    slot[0] = _tensor(one.value) if slot[0] is None else slot[0] + _tensor(one.value)
+                    slot[0] = _tensor(one.value).clone() if slot[0] is None else slot[0] + _tensor(one.value)
                 if wanted is not None and (node, index) in wanted:
                     found[node, index] = one
             if wanted is not None and useful[node] is False:
@@ -597,6 +648,10 @@ def _tensor(g: Any) -> Any:
     return g if isinstance(g, Traced) else wrap(g)
 
 
+def _zeros_like_tensor(t: Any) -> Any:
+    return wrap(xp_of(t.array).zeros_like(t.array))
+
+
 def _zeros_like_output(sibling: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
     zeros = xp_of(_raw(sibling)).zeros(shape, dtype)
     return wrap(zeros) if isinstance(sibling, Traced) else zeros
@@ -617,22 +672,18 @@ def own(g: Any) -> Array:
 def _freed_message(roots: Iterable[Node], useful: dict[Node, bool]) -> str:
     """Name the tensors by which a live graph hangs on to a freed one."""
     carried: dict[str, None] = {}
-    stack: list[tuple[Node, str | None]] = [(node, None) for node in roots]
     seen: set[Node] = set()
+    stack: list[tuple[Node, int, str | None]] = [(node, 0, None) for node in roots]
     while stack:
-        node, through = stack.pop()
-        if node in seen or node not in useful:
-            continue
-        seen.add(node)
+        node, index, through = stack.pop()
+        shape = node.outputs[index][0]
+        if index in node.names:
+            through = describe(*node.names[index], shape)
         if node.freed:
-            shape = node.outputs[0][0]
-            carried[through or f"the output of {node.op.name} ({describe(None, '', shape)[len('a tensor of '):]})"] = None
-            continue
-        for edge in node.edges:
-            if edge is not None and edge[1] >= 0:
-                parent, index = edge
-                named = parent.names.get(index)
-                stack.append((parent, describe(*named, parent.outputs[index][0]) if named else through))
+            carried[through or f"the output of {node.op.name} ({describe(None, '', shape)[len('a tensor of ') :]})"] = None
+        elif node not in seen and node in useful:
+            seen.add(node)
+            stack += [(*edge, through) for edge in node.edges if edge is not None and edge[1] >= 0]
     what = " and ".join(list(carried)[:4])
     return (
         f"backward() reached {what} again: its graph was freed by an earlier backward().\n"

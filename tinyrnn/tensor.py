@@ -20,6 +20,8 @@ from .ops import reduce as rd
 from .ops import shape as sh
 from .printing import to_text
 
+_bool, _float, _int = bool, float, int  # the types: inside Tensor, the plain names are its methods
+
 
 def _sizes(sizes: tuple) -> tuple:
     """``(2, 3)``, ``((2, 3),)`` and ``([2, 3],)`` are the same shape."""
@@ -56,6 +58,7 @@ class RemovableHandle:
             self._hooks.pop(self._key, None)
         elif self._hook in self._hooks:
             self._hooks.remove(self._hook)
+        self._hooks = {}
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -208,6 +211,8 @@ class Tensor(Traced):
             return op(*(x if isinstance(x, (Tensor, int, float)) else wrap(np.asarray(x)) for x in inputs))
         _refuse_numpy(f"np.{ufunc.__name__}", op and ours, inputs)
         raw = [x.array if isinstance(x, Tensor) else x for x in inputs]
+        if "out" in kwargs:
+            kwargs["out"] = tuple(x.array if isinstance(x, Tensor) else x for x in kwargs["out"])
         out = getattr(ufunc, method)(*raw, **kwargs)
         return wrap(out) if is_array(out) else out
 
@@ -235,11 +240,16 @@ class Tensor(Traced):
             raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
         return bool(self.array.reshape(())[()])
 
-    def __int__(self) -> int:
-        return int(self.item())
+    def __int__(self) -> _int:
+        return int(self._one_number())
 
-    def __float__(self) -> float:
-        return float(self.item())
+    def __float__(self) -> _float:
+        return float(self._one_number())
+
+    def _one_number(self) -> Any:
+        if self.array.size != 1:
+            raise ValueError(f"only one element tensors can be converted to Python scalars, got shape {tuple(self.shape)}")
+        return self.array.item()
 
     def __index__(self) -> int:
         if self.array.dtype.kind not in "iu" or self.array.size != 1:
@@ -396,12 +406,15 @@ class Tensor(Traced):
             value = xp_of(self.array).asarray(value, dtype=self.array.dtype)
         elif value.dtype != self.dtype:
             value = ew.cast(value, dtype=self.array.dtype)
-        index = ix.raw_index(self.array, index)
-        shape = self.array[index].shape
+        first, rest = ix.two_steps(ix.raw_index(self.array, index), self.ndim)
+        if rest is not None:
+            self[first][rest] = value
+            return
+        index, shape = first, self.array[first].shape
         if len(value.shape) > len(shape):  # leading axes of size 1 may be dropped, as in NumPy
             value = value.reshape(value.shape[len(value.shape) - len(shape) :])
         try:
-            change(self, ix.index_put, value, index=index)
+            change(self, ix._index_put, value, index=index)
         except ValueError:
             raise RuntimeError(f"shape mismatch: value of shape {tuple(value.shape)} cannot be written into shape {shape}") from None
 
@@ -480,6 +493,7 @@ class Tensor(Traced):
     split, chunk, unbind, narrow, tril, triu = sh.split, sh.chunk, sh.unbind, sh.narrow, sh.tril, sh.triu
     gather, index_select, masked_select, take_along_dim = ix.gather, ix.index_select, ix.masked_select, ix.take_along_dim
     scatter, scatter_add = ix.scatter, ix.scatter_add_along
+    index_put, index_add, index_fill = ix.index_put, ix.index_add, ix.index_fill
 
     def softmax(self, dim: int) -> Tensor:
         """``exp(x) / sum(exp(x))`` along ``dim``."""
@@ -612,25 +626,15 @@ class Tensor(Traced):
 
     def copy_(self, src: Any) -> Tensor:
         """Take over the values of ``src``, which broadcasts."""
-        return change(self, _copied, src)
+        return change(self, _overwritten, src)
 
     def fill_(self, value: Any) -> Tensor:
         """Set every element."""
-        return change(self, _copied, value)
+        return change(self, _overwritten, value)
 
     def zero_(self) -> Tensor:
         """Set every element to 0."""
-        return change(self, _copied, 0)
-
-    def index_fill_(self, dim: int, index: Tensor, value: Any) -> Tensor:
-        """Set the slices along ``dim`` that ``index`` lists."""
-        full = (slice(None),) * sh._normal(dim, self.ndim)
-        return change(self, ix.index_put, np.asarray(value, self.array.dtype), index=(*full, ix.raw_index(self.array, index)))
-
-    def index_add_(self, dim: int, index: Tensor, source: Tensor) -> Tensor:
-        """Add ``source`` to the slices along ``dim`` that ``index`` lists; repeats add up."""
-        full = (slice(None),) * sh._normal(dim, self.ndim)
-        return change(self, ix.index_put, source, index=(*full, ix.raw_index(self.array, index)), accumulate=True)
+        return change(self, _overwritten, 0)
 
 
 @engine.primitive
@@ -642,13 +646,26 @@ _clone.rule(lambda g: g)
 _clone.name = "clone"
 
 
-def _copied(target: Tensor, src: Any) -> Tensor:
-    """``src`` in the shape and dtype of ``target``; no gradient goes to the old values."""
+@engine.primitive
+def _overwrite(input, value):
+    return xp_of(input).broadcast_to(value, input.shape).copy()
+
+
+_overwrite.rule(
+    input=lambda g: ew.where(False, g, 0.0),  # not g * 0: that is nan where g is infinite
+    value=lambda g, value_shape: ew.sum_to(g, shape=value_shape),
+)
+
+
+def _overwritten(target: Tensor, src: Any) -> Tensor:
+    """``src`` in the shape and dtype of ``target``."""
     if not isinstance(src, Traced):
-        array = xp_of(target.array).asarray(src, dtype=target.array.dtype)
-        return wrap(xp_of(array).broadcast_to(array, target.array.shape))
-    src = ew.cast(src, dtype=target.array.dtype)
-    return src.clone() if src.shape == target.shape else sh.expand(src, shape=tuple(target.shape)).clone()
+        try:
+            src = xp_of(target.array).asarray(src, dtype=target.array.dtype)
+        except ValueError:
+            raise TypeError(f"expected a number or a Tensor, got {src!r:.80}") from None
+        return _overwrite(target, src)
+    return _overwrite(target, ew.cast(src, dtype=target.array.dtype))
 
 
 def _in_place(op: Any) -> Callable:
@@ -667,13 +684,14 @@ def _add_(self: Tensor, *args: Any, **options: Any) -> Tensor:
 
 
 Tensor.add_ = _add_  # type: ignore[attr-defined]
-for _name in (
-    "sub mul div neg abs pow floor ceil round trunc exp log sqrt rsqrt sin cos tanh sigmoid relu clamp masked_fill scatter scatter_add "
-    "square squeeze unsqueeze floor_divide remainder tril triu cumsum"
-).split():
-    if _name not in ("squeeze", "unsqueeze"):
-        setattr(Tensor, f"{_name}_", _in_place(getattr(Tensor, _name)))
-for _name in "add sub mul truediv floordiv mod pow and or xor".split():
+_names = (
+    "sub mul div neg abs pow floor ceil round trunc exp log sqrt rsqrt sin cos tanh sigmoid relu clamp masked_fill scatter "
+    "scatter_add square floor_divide remainder tril triu cumsum index_put index_add index_fill"
+)
+for _name in _names.split():
+    setattr(Tensor, f"{_name}_", _in_place(getattr(Tensor, _name)))
+_names = "add sub mul truediv floordiv mod pow and or xor"
+for _name in _names.split():
     setattr(Tensor, f"__i{_name}__", _in_place(getattr(Tensor, f"__{_name}__")))
 
 
@@ -779,7 +797,7 @@ def backward(
         key, one = found.popitem()
         leaf = one.leaf if one.leaf is not None else named[key]
         if create_graph:
-            leaf._grad = one.value if leaf._grad is None else leaf._grad + one.value
+            leaf._grad = one.value.clone() if leaf._grad is None else leaf._grad + one.value
         elif leaf._grad is None:
             leaf._grad = wrap(own(one))
         else:

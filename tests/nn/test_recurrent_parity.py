@@ -54,10 +54,38 @@ def states_of(kind, H, options, N, rng):
     towards=st.sampled_from(["ours", "theirs"]),
     seed=st.integers(0, 999),
 )
-@example(layer=("RNN", 1, 1, {"num_layers": 1, "bias": True, "batch_first": False, "bidirectional": False}), T=1, N=1, given_state=True, towards="ours", seed=0)
-@example(layer=("GRU", 1, 1, {"num_layers": 1, "bias": True, "batch_first": True, "bidirectional": True}), T=1, N=1, given_state=False, towards="ours", seed=0)
-@example(layer=("LSTM", 1, 1, {"num_layers": 2, "bias": False, "batch_first": False, "bidirectional": True}), T=1, N=1, given_state=True, towards="ours", seed=0)
-@example(layer=("LSTM", 3, 4, {"num_layers": 2, "bias": True, "batch_first": False, "bidirectional": True, "proj_size": 2}), T=3, N=None, given_state=True, towards="ours", seed=0)
+@example(
+    layer=("RNN", 1, 1, {"num_layers": 1, "bias": True, "batch_first": False, "bidirectional": False}),
+    T=1,
+    N=1,
+    given_state=True,
+    towards="ours",
+    seed=0,
+)
+@example(
+    layer=("GRU", 1, 1, {"num_layers": 1, "bias": True, "batch_first": True, "bidirectional": True}),
+    T=1,
+    N=1,
+    given_state=False,
+    towards="ours",
+    seed=0,
+)
+@example(
+    layer=("LSTM", 1, 1, {"num_layers": 2, "bias": False, "batch_first": False, "bidirectional": True}),
+    T=1,
+    N=1,
+    given_state=True,
+    towards="ours",
+    seed=0,
+)
+@example(
+    layer=("LSTM", 3, 4, {"num_layers": 2, "bias": True, "batch_first": False, "bidirectional": True, "proj_size": 2}),
+    T=3,
+    N=None,
+    given_state=True,
+    towards="ours",
+    seed=0,
+)
 def test_layers_equal_pytorch(layer, T, N, given_state, towards, seed):
     kind, D, H, options = layer
     rng = np.random.default_rng(seed)

@@ -230,6 +230,24 @@ def test_states_are_plain(name):
     assert_close(rates(optimizer, scheduler, 8), rates(resumed.optimizer, resumed, 8))
 
 
+def test_callable_objects_get_their_attributes_back(torch):
+    for lib in (tinyrnn, torch):
+        _, scheduler = make(lib, "LambdaLR", {"lr_lambda": [Decay(0.5), Decay(1.0)]})
+        optimizer, resumed = make(tinyrnn, "LambdaLR", {"lr_lambda": [Decay(7.0), Decay(8.0)]})
+        resumed.load_state_dict(scheduler.state_dict())
+        *_, last = rates(optimizer, resumed, 2)
+        assert [lr for lr, *_ in last] == [0.3 / 1.5, 0.1 / 2]
+
+
+def test_a_milestone_that_counts_twice_is_understood(torch):
+    for lib in (tinyrnn, torch):
+        _, scheduler = make(lib, "MultiStepLR", {"milestones": [1, 1], "gamma": 0.5})
+        optimizer, resumed = make(tinyrnn, "MultiStepLR", {"milestones": []})
+        resumed.load_state_dict(copy.deepcopy(scheduler.state_dict()))
+        *_, last = rates(optimizer, resumed, 2)
+        assert last[0][0] == 0.3 / 4
+
+
 def build(name, **options):
     return lambda lib: make(lib, name, options)
 
@@ -297,6 +315,16 @@ def test_a_cycle_too_short_for_its_first_phase_starts_at_the_top(torch):
     with pytest.raises(ZeroDivisionError):
         make(torch, "OneCycleLR", options)
     assert make(tinyrnn, "OneCycleLR", options)[1].get_last_lr() == [1.0, 1.0]
+
+
+@given(SCHEDULES["ReduceLROnPlateau"], st.lists(st.integers(-20, 20).map(lambda k: k / 10), min_size=20, max_size=60))
+def test_plateau_judges_any_metric_as_pytorch_does(torch, options, metrics):
+    _, ours = make(tinyrnn, "ReduceLROnPlateau", options)
+    _, theirs = make(torch, "ReduceLROnPlateau", options)
+    for metric in metrics:
+        ours.step(metric)
+        theirs.step(metric)
+        assert ours.get_last_lr() == theirs.get_last_lr() and ours.best == theirs.best
 
 
 def test_plateau_takes_tensors_and_later_groups(torch):

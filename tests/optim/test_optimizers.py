@@ -340,13 +340,16 @@ def test_momentum_may_be_switched_on_later():
         assert "momentum_buffer" in optimizer.state[optimizer.param_groups[0]["params"][0]]
 
 
-def test_loading_casts_to_the_parameter_and_keeps_the_count():
+def test_loading_casts_to_the_parameter_and_shares_nothing():
     double = tinyrnn.tensor([1.0, 2.0], dtype=tinyrnn.float64, requires_grad=True)
     source, target = optim.Adam([double]), optim.Adam([weight(tinyrnn)])
     descend_once(tinyrnn, source)
+    source.param_groups[0]["betas"] = [0.5, 0.5]
     target.load_state_dict(source.state_dict())
+    source.param_groups[0]["betas"][0] = 0.75
     (state,) = target.state.values()
     assert state["exp_avg"].dtype is tinyrnn.float32 and state["step"] == 1
+    assert target.param_groups[0]["betas"] == [0.5, 0.5]
 
 
 def test_the_closure_is_run_under_recording_and_its_loss_returned():
@@ -373,6 +376,9 @@ def test_zero_grad_forgets_or_fills():
     grad = w.grad
     optimizer.zero_grad(set_to_none=False)
     assert w.grad is grad and grad.tolist() == [0, 0] and not grad.requires_grad and without.grad is None
+    w.grad = weight(tinyrnn)
+    optimizer.zero_grad(set_to_none=False)
+    assert w.grad.tolist() == [0, 0] and not w.grad.requires_grad
     optimizer.zero_grad()
     assert w.grad is None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import threading
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from .checkpoint import save_checkpoint
 from .fit import Callback, Run, StopTraining
+from .score import Score
 
 
 class Log(Callback):
@@ -22,30 +22,23 @@ class Log(Callback):
     """
 
     def __init__(self, interval: int = 200, unit: str = "token", write: Callable[[str], Any] = tqdm.write) -> None:
+        if interval < 1:
+            raise ValueError(f"interval must be at least 1 batch, got {interval}")
         self.interval, self.unit, self.write = interval, unit, write
-
-    def before_fit(self, run: Run) -> None:
-        """Start counting."""
-        self._restart(run)
-
-    def _restart(self, run: Run) -> None:
-        self.nats, self.batches, self.seconds, self.tokens = 0.0, 0, run.seconds, run.tokens
 
     def after_batch(self, run: Run) -> None:
         """A line, when it is time."""
         if run.batch == 1:
-            self.nats, self.batches, self.seconds, self.tokens = 0.0, 0, 0.0, 0
-        self.nats += run.loss
-        self.batches += 1
+            self.seconds, self.score = 0.0, Score(0.0, 0)  # up to the last line
         if run.batch % self.interval == 0:
-            mean = self.nats / self.batches
             seconds = run.seconds - self.seconds
+            score = Score(run.nats - self.score.nats, run.tokens - self.score.tokens)
+            self.seconds, self.score = run.seconds, Score(run.nats, run.tokens)
             self.write(
-                f"| epoch {run.epoch:3d} | {run.batch:5d}/{len(run.train):5d} batches | lr {run.lr:.2e} | "
-                f"ms/batch {seconds * 1000 / self.batches:6.2f} | {(run.tokens - self.tokens) / seconds:7,.0f} {self.unit}s/s | "
-                f"loss {mean:5.2f} | ppl {math.exp(min(mean, 700)):8.2f}"
+                f"| epoch {run.epoch:3d} | {run.batch:5d}/{run.batches or '?':>5} batches | lr {run.lr:.2e} | "
+                f"ms/batch {seconds * 1000 / self.interval:6.2f} | {score.tokens / seconds:7,.0f} {self.unit}s/s | "
+                f"loss {_short(score.per_token, 5)} | ppl {_short(score.perplexity, 8)}"
             )
-            self._restart(run)
 
     def after_epoch(self, run: Run) -> None:
         """The validation, between rules."""
@@ -55,9 +48,14 @@ class Log(Callback):
         self.write(rule)
         self.write(
             f"| end of epoch {run.epoch:3d} | time: {run.seconds:5.1f}s | valid loss {run.valid.per_token:6.4f} | "
-            f"valid ppl {run.valid.perplexity:8.2f} | {run.valid.bits:.3f} bits/{self.unit}{' | best' if run.improved else ''}"
+            f"valid ppl {_short(run.valid.perplexity, 8)} | {run.valid.bits:.3f} bits/{self.unit}{' | best' if run.improved else ''}"
         )
         self.write(rule)
+
+
+def _short(x: float, width: int) -> str:
+    """Two decimals, while a line holds them: of a run that explodes there may be hundreds of digits."""
+    return f"{x:{width}.2f}" if x < 1e8 else f"{x:{width}.2e}"
 
 
 class Progress(Callback):
@@ -65,7 +63,8 @@ class Progress(Callback):
 
     def before_fit(self, run: Run) -> None:
         """Show the bar."""
-        self.bar = tqdm(total=run.epochs * len(run.train), unit="batch", disable=None, leave=False)
+        total = None if run.batches is None else run.epochs * run.batches
+        self.bar = tqdm(total=total, unit="batch", disable=None, leave=False)
 
     def after_batch(self, run: Run) -> None:
         """One batch more."""
@@ -78,14 +77,17 @@ class Progress(Callback):
 
 
 class KeepBest(Callback):
-    """Writes a checkpoint whenever validation improves; ``saved`` tells whether there is one."""
+    """Writes a checkpoint whenever validation improves, and after every epoch if there is no validation.
+
+    ``saved`` tells whether there is one.
+    """
 
     def __init__(self, path: str | os.PathLike[str], vocab: Any) -> None:
         self.path, self.vocab, self.saved = path, vocab, False
 
     def after_epoch(self, run: Run) -> None:
         """Save, if this was the best epoch."""
-        if run.improved:
+        if run.improved or run.valid is None:
             self.save(run)
 
     def save(self, run: Run) -> None:
@@ -96,19 +98,25 @@ class KeepBest(Callback):
 
 
 class StopOnInterrupt(Callback):
-    """Lets Ctrl-C end training after the batch in hand; a second Ctrl-C ends it at once."""
+    """Lets Ctrl-C end training after the batch in hand, or the validation; a second Ctrl-C ends it at once.
+
+    Afterwards ``interrupted`` tells whether it was so. Without effect outside the main thread, which alone can take a
+    signal, and where Ctrl-C does nothing or does something other than raise ``KeyboardInterrupt``.
+    """
 
     interrupted = False
 
     def before_fit(self, run: Run) -> None:
-        """Take over the signal, where that is possible: in the main thread."""
-        self.previous: Any = None
-        if threading.current_thread() is threading.main_thread():
-            self.previous = signal.signal(signal.SIGINT, self._remember)
+        """Take over the signal."""
+        self.interrupted = False
+        main = threading.current_thread() is threading.main_thread()
+        self.active = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self.active:
+            signal.signal(signal.SIGINT, self._remember)
 
     def _remember(self, number: int, frame: Any) -> None:
         self.interrupted = True
-        signal.signal(signal.SIGINT, self.previous)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def after_batch(self, run: Run) -> None:
         """Stop here, if asked to."""
@@ -119,5 +127,5 @@ class StopOnInterrupt(Callback):
 
     def after_fit(self, run: Run) -> None:
         """Give the signal back."""
-        if self.previous is not None:
-            signal.signal(signal.SIGINT, self.previous)
+        if self.active:
+            signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -7,8 +7,9 @@ import os
 from typing import Any, NamedTuple
 
 from ..serialization import load_tensors, save_tensors
+from ..tensor import Tensor
 from ..text import Vocab
-from .model import LanguageModel
+from .model import CELLS, LanguageModel
 
 FORMAT = "tinyrnn language model 1"
 
@@ -46,19 +47,41 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         OSError: it cannot be read.
         CheckpointError: it is something else, or damaged.
     """
+    name = os.fsdecode(path)
     try:
         tensors, metadata = load_tensors(path)
-        if metadata.get("format") != FORMAT:
-            raise ValueError(f"{os.fspath(path)} holds tensors, but is no checkpoint of a tinyrnn language model")
-        header = json.loads(metadata["tinyrnn"])
-        model = LanguageModel(**header["config"])
-        vocab = Vocab.from_config(header["vocab"])
-        if model.config["tied"]:
-            tensors["decoder.weight"] = tensors["encoder.weight"]
-        model.load_state_dict(tensors)
-        if len(vocab) != model.config["vocab_size"]:
-            raise ValueError(f"the model has {model.config['vocab_size']} symbols, the vocabulary {len(vocab)}")
-    except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        what = str(error) if os.fspath(path) in str(error) else f"{os.fspath(path)} is damaged: {error}"
-        raise CheckpointError(what) from error
-    return Checkpoint(model.eval(), vocab, header["info"])
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(f"{name} holds tensors, but is no checkpoint of a tinyrnn language model; `tinyrnn train` writes one")
+    try:
+        return _rebuild(tensors, json.loads(metadata["tinyrnn"]))
+    except (ValueError, TypeError, LookupError, RuntimeError) as error:
+        missing = "there is no " if isinstance(error, KeyError) else ""
+        reason = " ".join(f"{missing}{error}".split())  # PyTorch's messages take several lines
+        raise CheckpointError(f"{name} is a damaged checkpoint: {reason}") from error
+
+
+def _rebuild(tensors: dict[str, Tensor], header: Any) -> Checkpoint:
+    config, vocab, info = header["config"], Vocab.from_config(header["vocab"]), header["info"]
+    if len(vocab) != config["vocab_size"]:
+        raise ValueError(f"the model has {config['vocab_size']} symbols, the vocabulary {len(vocab)}")
+    wrong = next((f"{name} holds {t.dtype}" for name, t in tensors.items() if not t.is_floating_point()), None)
+    if wrong is not None:
+        raise TypeError(f"{wrong}, not floating-point numbers")
+    stored, expected = sum(t.numel() for t in tensors.values()), _count(**config)
+    if stored != expected:  # before a damaged size has memory allocated for it
+        raise ValueError(f"it has {stored:,} weights, and a model of its configuration {expected:,}")
+    model = LanguageModel(**config).to(tensors["encoder.weight"].dtype)
+    if model.config["tied"]:
+        tensors["decoder.weight"] = tensors["encoder.weight"]
+    model.load_state_dict(tensors)
+    return Checkpoint(model.eval(), vocab, info)
+
+
+def _count(vocab_size: int, embedding_dim: int, hidden_size: int, num_layers: int, cell: str, dropout: float, tied: bool) -> int:
+    """How many weights a :class:`LanguageModel` has."""
+    V, E, H = vocab_size, embedding_dim, hidden_size
+    rows = CELLS[cell].gates * H
+    first, further = rows * (E + H + 2), rows * (2 * H + 2)
+    return V * E + first + (num_layers - 1) * further + V + (0 if tied else V * H)

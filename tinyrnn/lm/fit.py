@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..nn.utils import clip_grad_norm_
 from ..optim import Optimizer
+from ..text.batches import IGNORE
 from .model import LanguageModel, detach
 from .score import Score, evaluate
 
 
 class Callback:
-    """What is told how training goes; write the methods that matter. Any of them may raise ``StopTraining``."""
+    """What is told how training goes; write the methods that matter.
+
+    Any of them may raise ``StopTraining``; the other callbacks still hear of the same batch or epoch.
+    """
 
     def before_fit(self, run: Run) -> None:
         """Training is about to start."""
@@ -27,7 +32,7 @@ class Callback:
         """An epoch is over; ``run.valid`` is the score on the validation text, if there is one."""
 
     def after_fit(self, run: Run) -> None:
-        """Training is over, however it ended."""
+        """Training is over, however it ended. Told in reverse order, to those whose ``before_fit`` succeeded."""
 
 
 class StopTraining(Exception):
@@ -45,8 +50,9 @@ class Run:
     epoch: int = 0  # counts from 1
     batch: int = 0  # of this epoch, counts from 1
     step: int = 0  # of all epochs
-    loss: float = math.nan
-    tokens: int = 0  # read in this epoch
+    loss: float = math.nan  # of this batch, the mean over its tokens
+    nats: float = 0.0  # in this epoch, the sum over its tokens
+    tokens: int = 0  # predicted in this epoch
     seconds: float = 0.0  # spent in this epoch
     valid: Score | None = None
     best: Score | None = None
@@ -56,6 +62,11 @@ class Run:
     def lr(self) -> float:
         """The learning rate of the first group of parameters."""
         return self.optimizer.param_groups[0]["lr"]
+
+    @property
+    def batches(self) -> int | None:
+        """How many batches an epoch has, if ``train`` knows."""
+        return len(self.train) if hasattr(self.train, "__len__") else None
 
     @property
     def improved(self) -> bool:
@@ -73,7 +84,7 @@ def fit(
     clip: float | None = None,
     schedule: Any = None,
     plateau: Any = None,
-    callbacks: Sequence[Callback] | Iterable[Callback] = (),
+    callbacks: Iterable[Callback] = (),
 ) -> Run:
     """Train a language model by truncated backpropagation through time.
 
@@ -83,14 +94,19 @@ def fit(
     Args:
         train: batches ``(inputs, targets, continues)``, such as :class:`tinyrnn.text.SequentialBatches`.
         valid: batches to evaluate on after every epoch.
-        optimizer: an optimiser of the model's parameters.
-        clip: scale gradients whose norm is larger than this.
+        optimizer: an optimiser of the model's parameters, or of some of them.
+        clip: scale the gradients of these parameters if their norm is larger than this.
         schedule: a learning-rate schedule that steps after every batch.
         plateau: a ``ReduceLROnPlateau`` that sees the validation loss after every epoch.
         callbacks: :class:`Callback` objects, told in this order.
 
+    Returns:
+        The :class:`Run` as it stands at the end. Its ``history`` has for each epoch the mean training loss and, with
+        ``valid``, the validation loss, in nats per token.
+
     Raises:
         FloatingPointError: the loss or the gradients are not finite; the optimiser has not taken that step.
+        ValueError: the optimiser has none of the model's parameters, or an epoch has no batches.
 
     >>> import tinyrnn
     >>> from tinyrnn import lm, optim, text
@@ -102,33 +118,27 @@ def fit(
     True
     """
     callbacks = list(callbacks)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    if set(parameters).isdisjoint(model.parameters()):
+        raise ValueError("fit: the optimiser has none of the model's parameters; make it from model.parameters(), after the model")
     run = Run(model, optimizer, train, epochs)
-    for callback in callbacks:
-        callback.before_fit(run)
-    try:
-        for run.epoch in range(1, epochs + 1):
-            _epoch(run, clip, schedule, callbacks)
-            if valid is not None:
-                run.valid = evaluate(model, valid)
-                if run.best is None or run.valid.per_token < run.best.per_token:
-                    run.best = run.valid
-                if plateau is not None:
-                    plateau.step(run.valid.per_token)
-                run.history.append({"epoch": run.epoch, "step": run.step, "loss": run.loss, "valid": run.valid.per_token})
-            for callback in callbacks:
-                callback.after_epoch(run)
-    except StopTraining:
-        pass
-    finally:
+    with suppress(StopTraining), ExitStack() as stack:
+        stack.callback(model.train, model.training)
         for callback in callbacks:
-            callback.after_fit(run)
+            callback.before_fit(run)
+            stack.callback(callback.after_fit, run)
+        for run.epoch in range(1, epochs + 1):
+            _epoch(run, parameters, clip, schedule, callbacks)
+            run.history.append({"epoch": run.epoch, "step": run.step, "loss": run.nats / run.tokens})
+            if valid is not None:
+                _validate(run, valid, plateau)
+            _tell(callbacks, "after_epoch", run)
     return run
 
 
-def _epoch(run: Run, clip: float | None, schedule: Any, callbacks: list[Callback]) -> None:
+def _epoch(run: Run, parameters: list[Any], clip: float | None, schedule: Any, callbacks: list[Callback]) -> None:
     model, optimizer, state = run.model, run.optimizer, None
-    parameters = list(model.parameters())
-    run.tokens, run.batch, start = 0, 0, time.perf_counter()
+    run.nats, run.tokens, run.batch, start = 0.0, 0, 0, time.perf_counter()
     model.train()
     for inputs, targets, continues in run.train:
         state = detach(state) if continues else None
@@ -140,12 +150,39 @@ def _epoch(run: Run, clip: float | None, schedule: Any, callbacks: list[Callback
         optimizer.step()
         if schedule is not None:
             schedule.step()
+        count = int((targets != IGNORE).sum())
         run.batch += 1
         run.step += 1
-        run.tokens += targets.numel()
+        run.nats += run.loss * count
+        run.tokens += count
         run.seconds = time.perf_counter() - start
-        for callback in callbacks:
-            callback.after_batch(run)
+        _tell(callbacks, "after_batch", run)
+    if run.batch == 0:
+        raise ValueError(
+            f"fit: epoch {run.epoch} had no batches. A generator can be read once only; pass something that begins anew each "
+            "time, such as a list of batches or text.SequentialBatches"
+        )
+
+
+def _validate(run: Run, valid: Any, plateau: Any) -> None:
+    run.valid = evaluate(run.model, valid)
+    nats = run.history[-1]["valid"] = run.valid.per_token
+    if nats < (math.inf if run.best is None else run.best.per_token):  # so nan is never the best
+        run.best = run.valid
+    if plateau is not None:
+        plateau.step(nats)
+
+
+def _tell(callbacks: list[Callback], event: str, run: Run) -> None:
+    """Every callback hears of it before training stops: whether the best epoch is saved must not depend on their order."""
+    stopping = False
+    for callback in callbacks:
+        try:
+            getattr(callback, event)(run)
+        except StopTraining:
+            stopping = True
+    if stopping:
+        raise StopTraining
 
 
 def _check_finite(run: Run, norm: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Generator, default_generator, to_host
+from ..backend import Generator, default_generator, quiet, to_host
 from ..creation import from_numpy
 from ..engine import no_grad
 from ..text import Vocab
@@ -44,16 +44,17 @@ def choose(
         raise ValueError("the model's scores are not finite: its weights are damaged, or training had exploded")
     if temperature == 0:
         return int(scores.argmax())
-    weights = np.exp((scores - best) / temperature)
-    order = np.argsort(-weights, kind="stable")
-    kept = len(order) if top_k is None else min(top_k, len(order))
-    if top_p is not None:
-        reached = np.cumsum(weights[order]) / weights.sum()
-        kept = min(kept, int(np.searchsorted(reached, top_p - 1e-12)) + 1)
-    order = order[:kept]
+    with quiet():  # scores far below the best: -inf is right
+        weights = np.exp((scores - best) / temperature)
+    order = np.argsort(-weights, kind="stable")[: np.count_nonzero(weights)]
+    if top_k is not None:
+        order = order[:top_k]
     edges = np.cumsum(weights[order])
+    if top_p is not None and top_p < 1:
+        reached = edges / weights.sum()
+        edges = edges[: np.searchsorted(reached, top_p - 1e-12) + 1]  # less a little, or a sum of 0.4999... would not reach 0.5
     point = (generator or default_generator).numpy.random() * edges[-1]
-    return int(order[min(np.searchsorted(edges, point, side="right"), kept - 1)])
+    return int(order[min(np.searchsorted(edges, point, side="right"), len(edges) - 1)])
 
 
 def check_options(temperature: float, top_k: int | None, top_p: float | None) -> None:
@@ -78,10 +79,12 @@ def generate_ids(model: LanguageModel, prefix: Any, length: int, *, exclude: Any
     state, read = None, prefix.reshape(-1, 1)  # (T, 1)
     was_training = model.training
     for _ in range(length):
-        model.eval()
-        with no_grad():
-            scores, state = model(from_numpy(read), state)
-        model.train(was_training)
+        try:
+            model.eval()
+            with no_grad():
+                scores, state = model(from_numpy(read), state)
+        finally:
+            model.train(was_training)
         last = to_host(scores.array)[-1, 0]  # (V,)
         if len(exclude):
             last = last.copy()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine import no_grad
+from ..text.batches import IGNORE
 from .model import LanguageModel
 
 
@@ -68,7 +69,7 @@ def evaluate(model: LanguageModel, batches: Any) -> Score:
         with no_grad():
             for inputs, targets, continues in batches:
                 loss, state = model.loss(inputs, targets, state if continues else None, reduction="sum")
-                score += Score(loss.item(), int((targets != -100).sum()))
+                score += Score(loss.item(), int((targets != IGNORE).sum()))
     finally:
         model.train(was_training)
     if score.tokens == 0:

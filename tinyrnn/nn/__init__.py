@@ -5,6 +5,7 @@ from . import functional, init, utils
 from .activations import ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from .cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from .containers import ModuleDict, ModuleList, ParameterList, Sequential
+from .fused import definition
 from .layers import Bilinear, Dropout, Embedding, Identity, LayerNorm, Linear
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
 from .module import Module
@@ -44,6 +45,7 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "definition",
     "functional",
     "init",
     "utils",

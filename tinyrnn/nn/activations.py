@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..inplace import change
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module
@@ -46,7 +47,7 @@ class ReLU(_Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         """Any shape to the same shape."""
-        return input.relu_() if self.inplace else F.relu(input)
+        return change(input, F.relu) if self.inplace else F.relu(input)
 
     def extra_repr(self) -> str:
         return "inplace=True" if self.inplace else ""

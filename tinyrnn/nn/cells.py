@@ -62,7 +62,9 @@ def lstm_step(ax: Tensor, state: tuple[Tensor, Tensor], w: Weights) -> tuple[Ten
 
 
 def gru_step(ax: Tensor, h: Tensor, w: Weights) -> Tensor:
-    """Gated recurrent unit as cuDNN and PyTorch have it: reset *after* the matrix product::
+    """Gated recurrent unit as cuDNN and PyTorch have it: reset *after* the matrix product.
+
+    With σ for the sigmoid, and the gates in the order r, z, n::
 
         r = σ(W_ir x + b_ir + W_hr h + b_hr)            reset
         z = σ(W_iz x + b_iz + W_hz h + b_hz)            update
@@ -145,7 +147,9 @@ class RNNCellBase(Module):
             if h.ndim not in (1, 2):
                 raise ValueError(f"{name}: Expected the state to be 1D or 2D, (H={H}) or (N, H={H}), got {h.ndim}D instead")
             if tuple(h.shape) != wanted:
-                raise RuntimeError(f"{name}: the state has shape {tuple(h.shape)}, expected {wanted} for input of shape {tuple(input.shape)}")
+                raise RuntimeError(
+                    f"{name}: the state has shape {tuple(h.shape)}, expected {wanted} for input of shape {tuple(input.shape)}"
+                )
             if h.dtype != input.dtype:
                 raise RuntimeError(f"{name}: the state has dtype {h.dtype}, the input {input.dtype}; they must be equal")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from ..tensor import Parameter, Tensor
@@ -28,6 +29,8 @@ class _Listed(Module):
             self._set(str(k), member)
 
     def _set(self, name: str, member: Any) -> None:
+        if not isinstance(member, Module):
+            raise TypeError(f"{type(member).__name__} is not a Module subclass")
         setattr(self, name, member)
 
     def __len__(self) -> int:
@@ -38,7 +41,8 @@ class _Listed(Module):
 
     def __getitem__(self, k: Any) -> Any:
         if isinstance(k, slice):
-            return type(self)(list(self)[k])
+            made: Any = type(self)
+            return made(list(self)[k])
         return self._members()[self._position(k)]
 
     def __setitem__(self, k: int, member: Any) -> None:
@@ -63,14 +67,26 @@ class _Listed(Module):
             self.append(member)
         return self
 
-    def insert(self, index: int, member: Any) -> None:
-        """Add one before ``index``."""
+    def insert(self, index: int, member: Any) -> Any:
+        """Add one before ``index``; returns itself."""
+        if not -len(self) <= index <= len(self):
+            raise IndexError(f"Index out of range: {index}")
         members = list(self)
         members.insert(index, member)
         self._replace_all(members)
+        return self
+
+    def pop(self, key: int = -1) -> Any:
+        """Remove one and return it."""
+        member = self[key]
+        del self[key]
+        return member
 
     def __iadd__(self, members: Iterable[Any]) -> Any:
         return self.extend(members)
+
+    def __add__(self, members: Iterable[Any]) -> Any:
+        return type(self)().extend([*self, *members])
 
 
 class Sequential(_Listed):
@@ -110,10 +126,11 @@ class ModuleList(_Listed):
         super().__init__()
         self.extend(modules or ())
 
-    def _set(self, name: str, member: Any) -> None:
-        if not isinstance(member, Module):
-            raise TypeError(f"{type(member).__name__} is not a Module subclass")
-        setattr(self, name, member)
+    def __repr__(self) -> str:
+        runs = [(text, [k for k, _ in run]) for text, run in groupby(enumerate(map(repr, self)), key=lambda pair: pair[1])]
+        rows = [f"({at[0]}): {text}" if len(at) == 1 else f"({at[0]}-{at[-1]}): {len(at)} x {text}" for text, at in runs]
+        body = "\n".join(rows).replace("\n", "\n  ")
+        return f"{self._get_name()}(\n  {body}\n)" if rows else f"{self._get_name()}()"
 
 
 class ParameterList(_Listed):
@@ -175,9 +192,13 @@ class ModuleDict(Module):
 
     def update(self, modules: Any) -> None:
         """Add or replace modules from a mapping or from pairs."""
-        for key, module in modules.items() if isinstance(modules, Mapping) else modules:
+        for key, module in modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules:
             self[key] = module
 
     def pop(self, key: str) -> Module:
         """Remove a module and return it."""
         return self._modules.pop(key)
+
+    def clear(self) -> None:
+        """Remove all modules."""
+        self._modules.clear()

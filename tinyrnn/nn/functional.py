@@ -10,13 +10,9 @@ import numpy as np
 from ..backend import Generator, as_library_of, draw, to_host, xp_of
 from ..engine import wrap
 from ..ops.elementwise import (
-    abs,
-    clamp,
     elu,
-    exp,
     gelu,
     leaky_relu,
-    log,
     mul,
     relu,
     sigmoid,
@@ -148,9 +144,9 @@ def _class_last(op: str, input: Tensor, target: Tensor) -> Tensor:
     """(C), (N, C) or (N, C, d...) with targets () , (N), (N, d...) to (M, C) rows."""
     shape, wanted = tuple(input.shape), tuple(target.shape)
     if not shape:
-        raise ValueError(f"{op}: expected scores with a class axis, got a 0-d tensor")
+        raise RuntimeError(f"{op}: expected scores with a class axis, got a 0-d tensor")
     if len(shape) == 1:
-        if wanted:
+        if wanted not in ((), (1,)):
             raise ValueError(f"Expected a 0-d target for scores of shape {shape}, got {wanted}")
         return input.reshape(1, -1)
     if shape[:1] + shape[2:] != wanted:
@@ -165,9 +161,7 @@ def _class_last(op: str, input: Tensor, target: Tensor) -> Tensor:
     return permute(input, dims=(0, *range(2, len(shape)), 1)).reshape(-1, shape[1])
 
 
-def nll_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
-) -> Tensor:
+def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
     """Minus the log-probability ``input`` (N, C, ...) of the class ``target`` (N, ...), weighted by class.
 
     The mean is over the weights of the targets that count: those that are not ``ignore_index``.
@@ -184,7 +178,9 @@ def _nll(op: str, logp: Tensor, target: Tensor, weight: Any, ignore_index: int, 
     rows = _class_last(op, logp, target)
     C = rows.shape[1]
     if weight is not None and tuple(weight.shape) != (C,):
-        raise RuntimeError(f"{op}: weight tensor should be defined either for all {C} classes or no classes, got shape {tuple(weight.shape)}")
+        raise RuntimeError(
+            f"{op}: weight tensor should be defined either for all {C} classes or no classes, got shape {tuple(weight.shape)}"
+        )
     ids = target.array.reshape(-1)
     counts = ids != ignore_index
     host = to_host(ids[counts])
@@ -197,13 +193,14 @@ def _nll(op: str, logp: Tensor, target: Tensor, weight: Any, ignore_index: int, 
     if weight is not None:
         share = share * weight.array[safe.array]
     picked = gather(rows, 1, safe.reshape(-1, 1)).reshape(-1)
-    losses = where(wrap(counts), -picked, 0.0) * wrap(share)  # an ignored -inf must not become 0 * inf
+    losses = -picked * wrap(share)
     if smoothing:
         weighted = rows if weight is None else rows * weight
-        spread = -sum(weighted, 1) * wrap(counts.astype(rows.array.dtype))
-        losses = losses * (1 - smoothing) + spread * (smoothing / C)
+        losses = losses * (1 - smoothing) - sum(weighted, 1) * (smoothing / C)
+    # `where` comes last: neither an ignored -inf nor the 0/0 of a mean over nothing may reach a gradient as 0 * inf
+    losses = where(wrap(counts), losses, 0.0)
     if reduction == "none":
-        return losses.reshape(target.shape)
+        return losses.reshape(target.shape if logp.ndim > 1 else ())
     total = sum(losses)
     return total if reduction == "sum" else total / wrap(xp.asarray(share.sum()))
 
@@ -285,7 +282,6 @@ def binary_cross_entropy_with_logits(
     if input.shape != target.shape:
         raise ValueError(f"Target size ({tuple(target.shape)}) must be the same as input size ({tuple(input.shape)})")
     positive = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
-    # log(1 + exp(-x)), written so that exp only ever sees a negative number
-    softened = log(1 + exp(-abs(input))) + clamp(-input, min=0.0)
-    losses = (1 - target) * input + positive * softened
+    # beyond 40, log(1 + exp(-x)) is -x to the last bit, and exp(-x) could overflow
+    losses = (1 - target) * input + positive * softplus(-input, threshold=40.0)
     return _reduce(losses if weight is None else losses * weight, reduction)

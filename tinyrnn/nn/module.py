@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .. import dtypes
-from ..engine import Traced, no_grad, primitive, wrap
+from ..engine import Traced, modes, no_grad, primitive, wrap
 from ..tensor import Parameter, RemovableHandle, Tensor
 
 
@@ -81,12 +81,12 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         registries = self.__dict__
         if isinstance(value, Parameter):
-            self._drop(name)
+            self._drop(name, keep="_parameters")
             self.register_parameter(name, value)
         elif isinstance(value, Module):
             if "_modules" not in registries:
                 raise AttributeError("cannot assign module before Module.__init__() call")
-            self._drop(name)
+            self._drop(name, keep="_modules")
             self._modules[name] = value
         elif name in registries.get("_parameters", ()):
             if value is not None:
@@ -117,10 +117,12 @@ class Module:
         if not self._drop(name):
             object.__delattr__(self, name)
 
-    def _drop(self, name: str) -> bool:
+    def _drop(self, name: str, keep: str = "") -> bool:
+        """Forget the attribute; in the registry ``keep`` it stays, so that what replaces it takes over its place."""
         dropped = False
         for registry in ("_parameters", "_buffers", "_modules"):
-            dropped = self.__dict__.get(registry, {}).pop(name, self) is not self or dropped
+            if registry != keep:
+                dropped = self.__dict__.get(registry, {}).pop(name, self) is not self or dropped
         self.__dict__.get("_non_persistent", set()).discard(name)
         if name in self.__dict__:
             object.__delattr__(self, name)
@@ -142,11 +144,14 @@ class Module:
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a tensor that belongs to the state but is not learned."""
+        """Add a tensor that belongs to the state but is not learned; ``persistent=False`` keeps it out of ``state_dict``."""
+        if "_buffers" not in self.__dict__:
+            raise AttributeError("cannot assign buffer before Module.__init__() call")
         self._check_name(name, self._buffers)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' (Tensor or None required)")
         self._buffers[name] = tensor
-        if not persistent:
-            self._non_persistent.add(name)
+        (self._non_persistent.discard if persistent else self._non_persistent.add)(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a submodule under a name."""
@@ -268,7 +273,14 @@ class Module:
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
-        """Convert floating parameters and buffers to a dtype, in place; returns itself."""
+        """Convert floating parameters and buffers to a dtype, in place; returns itself.
+
+        Raises:
+            TypeError: not a floating dtype.
+        """
+        for a in (*args, *kwargs.values()):
+            if isinstance(a, dtypes.dtype) and not a.is_floating_point:
+                raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={a}")
 
         def convert(t: Tensor) -> Tensor:
             return t.to(*args, **kwargs) if t.is_floating_point() else t
@@ -320,12 +332,16 @@ class Module:
         missing = [key for key in own if key not in state_dict]
         unexpected = [key for key in state_dict if key not in own]
         problems = []
-        if strict and unexpected:
-            problems.append(f"Unexpected key(s) in state_dict: {', '.join(map(_quoted, unexpected))}. ")
         if strict and missing:
             problems.append(f"Missing key(s) in state_dict: {', '.join(map(_quoted, missing))}. ")
+        if strict and unexpected:
+            problems.append(f"Unexpected key(s) in state_dict: {', '.join(map(_quoted, unexpected))}. ")
         for key, mine in own.items():
-            if key in state_dict and tuple(state_dict[key].shape) != tuple(mine.shape):
+            if key not in state_dict:
+                continue
+            if not hasattr(state_dict[key], "shape"):
+                problems.append(f"expected a Tensor or an array for {key}, got {type(state_dict[key]).__name__}.")
+            elif tuple(state_dict[key].shape) != tuple(mine.shape):
                 problems.append(
                     f"size mismatch for {key}: copying a param with shape {list(state_dict[key].shape)} from checkpoint, "
                     f"the shape in current model is {list(mine.shape)}."
@@ -353,7 +369,11 @@ class Module:
         return _register(self._forward_hooks, hook)
 
     def register_full_backward_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(module, grad_input, grad_output)`` when both are known; a result replaces ``grad_input``."""
+        """Call ``hook(module, grad_input, grad_output)`` when both are known; a result replaces ``grad_input``.
+
+        Both are tuples: an entry for each positional argument and for each result, ``None`` where no gradient flows.
+        If no argument requires grad, the hook is called as soon as ``grad_output`` is known.
+        """
         return _register(self._backward_hooks, hook)
 
     # -- printing --
@@ -368,7 +388,7 @@ class Module:
     def __repr__(self) -> str:
         extra = self.extra_repr()
         children = [f"({name}): " + repr(module).replace("\n", "\n  ") for name, module in self._modules.items()]
-        if not children:
+        if not children and "\n" not in extra:
             return f"{self._get_name()}({extra})"
         lines = extra.split("\n") if extra else []
         return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"
@@ -384,52 +404,71 @@ def _register(hooks: OrderedDict, hook: Callable) -> RemovableHandle:
     return RemovableHandle(hooks, key, hook)
 
 
-def _gate(tensors: tuple, on_backward: Callable) -> tuple:
-    """The same tensors, but all their gradients pass through ``on_backward`` together."""
+@primitive
+def _gate(*tensors, on_backward):
+    """The same values; their gradients, all together, pass through ``on_backward``."""
+    return tuple(t.copy() for t in tensors)  # copies, so that a change in place on one side cannot bypass the gate
 
-    @primitive
-    def backward_hook(*tensors):
-        return tensors
 
-    backward_hook.joint_rule(on_backward)
-    return backward_hook(*tensors)
+@_gate.joint_rule
+def _(g, on_backward):
+    return on_backward(g)
+
+
+def _gated(values: tuple, on_backward: Callable) -> tuple[tuple, list[int]]:
+    """``values`` with those that need a gradient sent through a gate, and where these stand."""
+    places = [k for k, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad] if modes.grad_enabled else []
+    through = list(values)
+    if places:
+        for k, t in zip(places, _gate(*(values[k] for k in places), on_backward=on_backward)):
+            through[k] = t
+    return tuple(through), places
 
 
 def _with_backward_hooks(module: Module, args: tuple, kwargs: dict) -> Any:
-    grad_output: list[tuple] = []
+    """Run ``forward`` between two gates: one learns ``grad_output``, the other calls the hooks with ``grad_input``."""
+    arrived: list[tuple] = []
 
-    def at_output(g):
-        grad_output.append(tuple(map(_as_tensor, g)))
-        if not inputs:
-            call((None,))
+    def spread(g: tuple, places: list[int], count: int) -> tuple:
+        full: list[Any] = [None] * count
+        for k, one in zip(places, g):
+            full[k] = one if isinstance(one, Traced) else wrap(one)
+        return tuple(full)
+
+    def at_output(g: tuple) -> tuple:
+        arrived[:] = [spread(g, output_places, len(results))]
+        if not input_places and call((None,) * len(args)) != (None,) * len(args):
+            raise RuntimeError(f"a backward hook of {type(module).__name__} returned a gradient, but no input of the module requires one")
         return g
 
-    def at_input(g):
-        return call(tuple(map(_as_tensor, g)), g)
+    def at_input(g: tuple) -> tuple:
+        if not arrived:  # the gradient came past the outputs, as in the second of two derivatives
+            return g
+        given = call(spread(g, input_places, len(args)))
+        replaced = tuple(one * 0 if given[k] is None else given[k] for k, one in zip(input_places, g))
+        return tuple(r.array if isinstance(r, Traced) and not isinstance(one, Traced) else r for r, one in zip(replaced, g))
 
-    def call(grad_input, raw=None):
+    def call(grad_input: tuple) -> tuple:
+        grad_output = arrived.pop()
         for hook in list(module._backward_hooks.values()):
-            changed = hook(module, grad_input, grad_output[-1])
-            if changed is not None and raw is not None:
-                grad_input = changed if isinstance(changed, tuple) else (changed,)
-                raw = tuple(t if isinstance(r, Traced) else t.array for t, r in zip(grad_input, raw))
-        return raw
+            changed = hook(module, grad_input, grad_output)
+            if changed is None:
+                continue
+            changed = changed if isinstance(changed, tuple) else (changed,)
+            if len(changed) != len(grad_input):
+                raise RuntimeError(
+                    f"Backward hook returned an invalid number of grad_input, got {len(changed)}, but expected {len(grad_input)}"
+                )
+            grad_input = changed
+        return grad_input
 
-    inputs = [k for k, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
-    passed = list(args)
-    if inputs:
-        for k, t in zip(inputs, _gate(tuple(args[k] for k in inputs), at_input)):
-            passed[k] = t
-    result = module.forward(*passed, **kwargs)
-    if isinstance(result, Tensor):
-        return _gate((result,), at_output)[0]
-    if isinstance(result, tuple) and all(isinstance(r, Tensor) for r in result):
-        return _gate(result, at_output)
-    raise RuntimeError(
-        f"register_full_backward_hook on {type(module).__name__}: forward must return a Tensor or a tuple of Tensors, "
-        f"got {type(result).__name__}; hook its submodules instead"
-    )
-
-
-def _as_tensor(g: Any) -> Any:
-    return g if isinstance(g, Traced) else wrap(g)
+    args, input_places = _gated(args, at_input)
+    result = module.forward(*args, **kwargs)
+    results = result if isinstance(result, tuple) else (result,)
+    if not any(isinstance(r, Tensor) for r in results):
+        raise RuntimeError(
+            f"register_full_backward_hook on {type(module).__name__}: forward must return a Tensor or a tuple with Tensors in it, "
+            f"got {type(result).__name__}; hook its submodules instead"
+        )
+    results, output_places = _gated(results, at_output)
+    return results if isinstance(result, tuple) else results[0]

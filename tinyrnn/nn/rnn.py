@@ -8,12 +8,12 @@ from typing import Any
 
 from ..creation import empty
 from ..engine import label
-from ..ops.linalg import linear
 from ..ops.shape import cat, flip, stack, transpose, unbind
 from ..tensor import Parameter, Tensor
 from . import functional as F
 from . import init
 from .cells import Weights, gru_reset_before_step, gru_step, lstm_step, rnn_step_of, state_tensors
+from .fused import gru_layer, lstm_layer, rnn_layer, run_steps, tier
 from .module import Module
 
 
@@ -27,6 +27,7 @@ class RNNBase(Module):
 
     gates: int
     states: int = 1  # tensors in the state: h, or h and c
+    fused = True  # set it to False on a layer to run the cell's step instead; results are the same
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class RNNBase(Module):
         for layer in range(num_layers):
             D = input_size if layer == 0 else shown * (1 + bidirectional)
             for suffix in self._suffixes(layer):
-                shapes = {"weight_ih": (rows, D), "weight_hh": (rows, shown)}
+                shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, D), "weight_hh": (rows, shown)}
                 if bias:
                     shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
                 if proj_size:
@@ -95,6 +96,10 @@ class RNNBase(Module):
         """The function that takes one step; see :mod:`tinyrnn.nn.cells`."""
         raise NotImplementedError
 
+    def _sequence(self, x: Tensor, *state_and_weights: Any) -> tuple[Tensor, ...]:
+        """The fused operation that takes all steps; see :mod:`tinyrnn.nn.fused`."""
+        raise NotImplementedError
+
     # -- running --
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
@@ -116,7 +121,7 @@ class RNNBase(Module):
         elif self.batch_first:
             input = transpose(input, dim0=0, dim1=1)
         T, N, D = input.shape
-        if D != self.input_size:
+        if self.input_size != D:
             axes = "(N, T, D), batch_first" if self.batch_first and batched else "(T, N, D)" if batched else "(T, D)"
             raise RuntimeError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {D}. The axes of the input are {axes}."
@@ -129,7 +134,8 @@ class RNNBase(Module):
         if T == 0:
             raise RuntimeError(f"{type(self).__name__}: Expected sequence length to be larger than 0")
         states = self._initial_states(input, hx, N, batched)
-        x, finals = input, []
+        x = input
+        finals: list[tuple[Tensor, ...]] = []
         for layer in range(self.num_layers):
             if layer and self.dropout:
                 x = F.dropout(x, self.dropout, self.training)
@@ -152,19 +158,18 @@ class RNNBase(Module):
         return x, (last if self.states == 2 else last[0])
 
     def _run(self, x: Tensor, state: tuple[Tensor, ...], suffix: str) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """One direction of one layer: (T, N, D) to (T, N, H) and the last state. The definition tier."""
+        """One direction of one layer: (T, N, D) to (T, N, H) and the last state."""
 
         def weight(name: str) -> Any:
             return getattr(self, f"{name}_{suffix}", None)
 
-        w = Weights(weight("weight_hh"), weight("bias_hh"), weight("weight_hr"))
-        step = self._step()
-        outputs = []
+        w_ih, w_hh, b_ih, b_hh, w_hr = map(weight, ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))
+        if self.fused and tier.fused:
+            y, *last = self._sequence(x, *state, w_ih, w_hh, b_ih, b_hh, *([] if w_hr is None else [w_hr]))
+            return y, tuple(last)
         carried: Any = state if self.states == 2 else state[0]
-        for ax in unbind(linear(x, weight("weight_ih"), weight("bias_ih"))):
-            carried = step(ax, carried, w)
-            outputs.append(carried[0] if self.states == 2 else carried)
-        return stack(outputs), (carried if self.states == 2 else (carried,))
+        y, carried = run_steps(self._step(), x, carried, w_ih, b_ih, Weights(w_hh, b_hh, w_hr))
+        return y, (carried if self.states == 2 else (carried,))
 
     def _initial_states(self, input: Tensor, hx: Any, N: int, batched: bool) -> list[tuple[Tensor, ...]]:
         """For h (and c): one tensor (N, H) for each layer and direction."""
@@ -235,6 +240,9 @@ class RNN(RNNBase):
     def _step(self) -> Any:
         return rnn_step_of(self.nonlinearity)
 
+    def _sequence(self, x: Tensor, *state_and_weights: Any) -> tuple[Tensor, ...]:
+        return rnn_layer(x, *state_and_weights, relu=self.nonlinearity == "relu")
+
 
 class LSTM(RNNBase):
     """Long short-term memory; :func:`tinyrnn.nn.cells.lstm_step` has the equations. ``torch.nn.LSTM``.
@@ -247,6 +255,9 @@ class LSTM(RNNBase):
 
     def _step(self) -> Any:
         return lstm_step
+
+    def _sequence(self, x: Tensor, *state_and_weights: Any) -> tuple[Tensor, ...]:
+        return lstm_layer(x, *state_and_weights)
 
 
 class GRU(RNNBase):
@@ -277,6 +288,9 @@ class GRU(RNNBase):
 
     def _step(self) -> Any:
         return gru_step if self.reset_after else gru_reset_before_step
+
+    def _sequence(self, x: Tensor, *state_and_weights: Any) -> tuple[Tensor, ...]:
+        return gru_layer(x, *state_and_weights, reset_after=self.reset_after)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")

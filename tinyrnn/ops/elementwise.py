@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..backend import error_function, is_array, xp_of
 from ..engine import primitive, provides
 
@@ -78,6 +80,12 @@ def mul(input, other):
 mul.rule(input=lambda g, other: g * other, other=lambda g, input: g * input)
 
 
+def _refuse_integer_zero(name: str, input: Any, other: Any) -> None:
+    whole = not any(getattr(x, "dtype", np.dtype(type(x))).kind == "f" for x in (input, other))
+    if whole and xp_of(other) is np and not np.all(other):  # a device gives what it gives: looking would wait for it
+        raise RuntimeError(f"{name}: ZeroDivisionError, an integer was divided by 0")
+
+
 @primitive(elementwise=True, floating=True)
 def true_divide(input, other):
     """``input / other``, broadcasting; integers become floats."""
@@ -90,6 +98,7 @@ true_divide.rule(input=lambda g, other: g / other, other=lambda g, other, y: -g 
 @primitive(elementwise=True)
 def floor_divide(input, other):
     """``input // other``, rounded towards minus infinity. ``torch.floor_divide``."""
+    _refuse_integer_zero("floor_divide", input, other)
     return input // other
 
 
@@ -148,6 +157,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 @primitive(elementwise=True)
 def remainder(input, other):
     """``input % other``, with the sign of ``other``. ``torch.remainder``."""
+    _refuse_integer_zero("remainder", input, other)
     return input % other
 
 
@@ -185,9 +195,17 @@ def _pow_slope(g: Any, input: Any, exponent: Any) -> Any:
     return where(nought, 0.0, g * (exponent * pow(input, where(nought, 1.0, exponent - 1))))
 
 
+def _pow_exponent_slope(g: Any, input: Any, exponent: Any, y: Any) -> Any:
+    if isinstance(input, (int, float)):
+        slope = g * (y * (math.log(input) if input > 0 else -math.inf if input == 0 else math.nan))
+        return where(exponent >= 0, 0.0, slope) if input == 0 else slope
+    flat = (input == 0) * (exponent >= 0)  # 0**k is 0 nearby too, where the formula has 0 * log(0)
+    return where(flat, 0.0, g * (y * log(where(flat, 1.0, input))))
+
+
 pow.rule(
     input=_pow_slope,
-    exponent=lambda g, input, y: where(y == 0, 0.0, g * (y * log(where(y == 0, 1.0, input)))),
+    exponent=lambda g, input, exponent, y: _pow_exponent_slope(g, input, exponent, y),
 )
 
 
@@ -338,7 +356,7 @@ softplus.rule(
 )
 
 
-@primitive(elementwise=True)
+@primitive(elementwise=True, floating=True)
 def erf(input):
     """The error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t * t)`` from 0 to ``input``."""
     return error_function(input)
@@ -363,9 +381,15 @@ def gelu(input: Any, approximate: str = "none") -> Any:
 # -- choices --
 
 
+def _refuse_non_mask(what: str, mask: Any) -> None:
+    if getattr(mask, "dtype", bool) != bool:
+        raise RuntimeError(f"{what} to be a boolean tensor, but got a tensor with dtype {mask.dtype}")
+
+
 @primitive(elementwise=True)
 def where(condition, input, other):
     """``input`` where ``condition`` is true, ``other`` elsewhere; all three broadcast. ``torch.where``."""
+    _refuse_non_mask("where expected condition", condition)
     one = next(a for a in (condition, input, other) if is_array(a))
     return xp_of(one).where(condition, input, other)
 
@@ -379,10 +403,15 @@ where.rule(
 @primitive(elementwise=True)
 def masked_fill(input, mask, value):
     """``value`` where ``mask`` is true, ``input`` elsewhere. ``torch.Tensor.masked_fill``."""
+    _refuse_non_mask("masked_fill expected mask", mask)
     return xp_of(input).where(mask, xp_of(input).asarray(value, dtype=input.dtype), input)
 
 
-masked_fill.rule(input=lambda g, mask: where(mask, 0.0, g), value=lambda g, mask: where(mask, g, 0.0))
+masked_fill.rule(
+    input=lambda g, mask: where(mask, 0.0, g),
+    value=lambda g, mask, value_dtype: cast(where(mask, g, 0.0), dtype=value_dtype),
+)
+masked_fill.promoted = [0]  # the value takes the dtype of the input, whatever its own
 
 
 @primitive(elementwise=True)
@@ -397,13 +426,17 @@ def minimum(input, other):
     return xp_of(input).minimum(input, other)
 
 
+def _to_winner(g: Any, wins: Any, ties: Any) -> Any:
+    return where(ties, g * 0.5, g * wins)
+
+
 maximum.rule(
-    input=lambda g, input, other: g * ((input > other) + 0.5 * (input == other)),
-    other=lambda g, input, other: g * ((other > input) + 0.5 * (input == other)),
+    input=lambda g, input, other: _to_winner(g, input > other, input == other),
+    other=lambda g, input, other: _to_winner(g, other > input, input == other),
 )
 minimum.rule(
-    input=lambda g, input, other: g * ((input < other) + 0.5 * (input == other)),
-    other=lambda g, input, other: g * ((other < input) + 0.5 * (input == other)),
+    input=lambda g, input, other: _to_winner(g, input < other, input == other),
+    other=lambda g, input, other: _to_winner(g, other < input, input == other),
 )
 
 

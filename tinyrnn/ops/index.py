@@ -9,6 +9,7 @@ import numpy as np
 from ..backend import add_rows, as_library_of, scatter_add, to_host, xp_of
 from ..engine import Traced, primitive
 from .elementwise import broadcast_to, sum_to
+from .shape import _normal, reshape
 
 
 def raw_index(input: Any, index: Any) -> Any:
@@ -24,6 +25,8 @@ def raw_index(input: Any, index: Any) -> Any:
     elif isinstance(index, list):
         index = np.asarray(index) if index else np.empty(0, np.int64)
     if hasattr(index, "dtype") and hasattr(index, "ndim"):
+        if index.dtype == np.uint8 and index.ndim:
+            index = index != 0  # bytes are a mask, as in PyTorch
         if index.dtype.kind not in "biu":
             raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, got {index.dtype}")
         return as_library_of(input, index) if index.ndim else (bool(index) if index.dtype.kind == "b" else int(index))
@@ -42,9 +45,40 @@ def is_basic(index: Any) -> bool:
     return not any(isinstance(i, bool) or hasattr(i, "dtype") for i in parts)
 
 
+def two_steps(index: Any, ndim: int) -> tuple[Any, Any]:
+    """``index`` as a basic index and an index to apply after it (or ``None``), for PyTorch's order of axes.
+
+    Beside arrays, NumPy takes an integer for one more array, and moves axes for it: ``x[0, :, [1, 2]]`` is
+    (2, n). PyTorch picks the integers first, and gets (n, 2).
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    whole = [isinstance(i, int) and not isinstance(i, bool) for i in parts]
+    if not any(whole) or is_basic(parts):
+        return index, None
+    taken = sum(i.ndim if hasattr(i, "dtype") and i.dtype == bool else i is not None and i is not Ellipsis for i in parts)
+    first: list[Any] = []
+    rest: list[Any] = []
+    for i, is_whole in zip(parts, whole):
+        if is_whole:
+            first.append(i)
+        elif i is Ellipsis:
+            first += [slice(None)] * (ndim - taken)
+            rest += [slice(None)] * (ndim - taken)
+        elif hasattr(i, "dtype"):
+            first += [slice(None)] * (i.ndim if i.dtype == bool else 1)
+            rest.append(i)
+        else:
+            first.append(i)
+            rest.append(slice(None))
+    return tuple(first), tuple(rest)
+
+
 @primitive(view=True)
 def _getitem(input, *, index):
-    return input[index]
+    y = input[index]
+    if isinstance(y, np.generic) and is_basic(index):  # a NumPy scalar is a copy: with "..." it is a 0-d view
+        y = input[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+    return y
 
 
 _getitem.rule(lambda g, input_shape, index: _put(g, shape=tuple(input_shape), index=index))
@@ -66,15 +100,16 @@ _put.rule(lambda g, index: _getitem(g, index=index))
 
 def getitem(input: Any, index: Any) -> Any:
     """``input[index]``: integers, slices, ``None``, ``...``, integer arrays and boolean masks in any mix."""
+    first, rest = two_steps(raw_index(input.array, index), input.ndim)
     try:
-        return _getitem(input, index=raw_index(input.array, index))
+        y = _getitem(input, index=first)
+        return y if rest is None else _getitem(y, index=rest)
     except IndexError as error:
         raise IndexError(f"{error} (the tensor has shape {tuple(input.shape)})") from None
 
 
 @primitive
-def index_put(input, value, *, index, accumulate=False):
-    """A copy of ``input`` with ``value`` (broadcast) written, or added, at ``index``. ``torch.index_put``."""
+def _index_put(input, value, *, index, accumulate=False):
     y = input.copy()
     if accumulate:
         scatter_add(y, index, value)
@@ -83,15 +118,39 @@ def index_put(input, value, *, index, accumulate=False):
     return y
 
 
-index_put.rule(
-    input=lambda g, index, accumulate: g if accumulate else index_put(g, _zero_like(g), index=index),
+_index_put.rule(
+    input=lambda g, index, accumulate: g if accumulate else _index_put(g, _zeros(g, ()), index=index),
     value=lambda g, index, value_shape: sum_to(_getitem(g, index=index), shape=value_shape),
 )
 
 
-def _zero_like(g: Any) -> Any:
+def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+    """A copy of ``input`` with ``values`` (broadcast) written, or added, at ``indices``. ``torch.index_put``.
+
+    >>> import tinyrnn
+    >>> tinyrnn.index_put(tinyrnn.zeros(3), (tinyrnn.tensor([0, 0]),), tinyrnn.tensor([1., 2.]), accumulate=True)
+    tensor([3., 0., 0.])
+    """
+    return _index_put(input, values, index=raw_index(input.array, tuple(indices)), accumulate=accumulate)
+
+
+def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
+    """A copy of ``input`` with ``alpha * source`` added to the slices that ``index`` lists. ``torch.index_add``."""
+    full = (slice(None),) * _normal(dim, input.ndim)
+    return index_put(input, (*full, index), source if alpha == 1 else source * alpha, accumulate=True)
+
+
+def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
+    """A copy of ``input`` with ``value`` in the slices that ``index`` lists. ``torch.index_fill``."""
+    if not hasattr(value, "dtype"):
+        value = xp_of(input.array).asarray(value, dtype=input.array.dtype)
+    return index_put(input, (*(slice(None),) * _normal(dim, input.ndim), index), value)
+
+
+def _zeros(g: Any, shape: Any) -> Any:
+    """Zeros of the library and dtype of ``g``; never a tensor, for nothing flows into them."""
     array = g.array if isinstance(g, Traced) else g
-    return xp_of(array).zeros((), array.dtype)
+    return xp_of(array).zeros(tuple(shape), array.dtype)
 
 
 # -- along an axis --
@@ -113,13 +172,13 @@ def _check_along(op: str, input: Any, dim: int, index: Any) -> int:
         raise RuntimeError(f"{op}(): expected an int64 index, got {index.dtype}")
     if index.ndim != input.ndim:
         raise RuntimeError(f"{op}(): index has {index.ndim} axes but input has {input.ndim}")
-    dim = dim % max(input.ndim, 1)
+    dim = _normal(dim, input.ndim)
     if any(i > n for k, (i, n) in enumerate(zip(index.shape, input.shape)) if k != dim):
         raise RuntimeError(f"{op}(): size of index {index.shape} does not fit input {input.shape} apart from dimension {dim}")
-    host = to_host(index)
-    if host.size and (host.min() < 0 or host.max() >= input.shape[dim]):
+    host, n = to_host(index), input.shape[dim] if input.ndim else 1
+    if host.size and (host.min() < 0 or host.max() >= n):
         bad = int(host.min()) if host.min() < 0 else int(host.max())
-        raise RuntimeError(f"{op}(): index {bad} is out of bounds for dimension {dim} with size {input.shape[dim]}")
+        raise RuntimeError(f"{op}(): index {bad} is out of bounds for dimension {dim} with size {n}")
     return dim
 
 
@@ -149,12 +208,8 @@ def _scatter_add(input, index, src, *, dim):
 
 
 _gather.rule(
-    input=lambda g, input_shape, index, dim: _scatter_add(_zero_like(g) + _zeros(g, input_shape), index, g, dim=dim),
+    input=lambda g, input_shape, index, dim: _scatter_add(_zeros(g, input_shape), index, g, dim=dim),
 )
-
-
-def _zeros(g: Any, shape: Any) -> Any:
-    return broadcast_to(_zero_like(g), shape=tuple(shape))
 
 
 def _at(g: Any, index: Any, src_shape: tuple, dim: int) -> Any:
@@ -180,7 +235,7 @@ def _scatter(input, index, src, *, dim):
 
 
 _scatter.rule(
-    input=lambda g, index, dim: _scatter(g, index, _zero_like(g), dim=dim),
+    input=lambda g, index, dim: _scatter(g, index, _zeros(g, ()), dim=dim),
     src=lambda g, index, src_shape, dim: _at(g, index, src_shape, dim),
 )
 
@@ -198,14 +253,21 @@ def scatter_add_along(input: Any, dim: int, index: Any, src: Any) -> Any:
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     """``numpy.take_along_axis``: one element for each index, broadcasting the other axes. ``torch.take_along_dim``."""
     if dim is None:
-        return _gather(input.reshape(-1), indices.reshape(-1), dim=0)
-    d = dim % input.ndim
+        return _gather(reshape(input, shape=(-1,)), reshape(indices, shape=(-1,)), dim=0)
+    d = _normal(dim, input.ndim)
     if indices.ndim != input.ndim:
         raise RuntimeError(f"take_along_dim(): indices have {indices.ndim} axes but input has {input.ndim}")
-    wide = tuple(n if k != d else indices.shape[k] for k, n in enumerate(input.shape))
-    if tuple(indices.shape) != wide:
-        indices = broadcast_to(indices, shape=wide)
-    return _gather(input, indices, dim=d)
+    if not input.ndim:
+        return _gather(input, indices, dim=0)
+    others = [tuple(1 if k == d else n for k, n in enumerate(x.shape)) for x in (input, indices)]
+    try:
+        common = np.broadcast_shapes(*others)
+    except ValueError:
+        raise RuntimeError(
+            f"take_along_dim(): shapes {tuple(input.shape)} and {tuple(indices.shape)} do not broadcast apart from dimension {dim}"
+        ) from None
+    stretched = [(*common[:d], x.shape[d], *common[d + 1 :]) for x in (input, indices)]
+    return _gather(broadcast_to(input, shape=stretched[0]), broadcast_to(indices, shape=stretched[1]), dim=d)
 
 
 def index_select(input: Any, dim: int, index: Any) -> Any:
@@ -214,7 +276,7 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
         raise IndexError(f"index_select(): Index is supposed to be a vector, got shape {tuple(index.shape)}")
     if not input.shape:
         return input.clone()
-    d = dim % input.ndim
+    d = _normal(dim, input.ndim)
     n = input.shape[d]
     host = to_host(index.array)
     if host.size and (host.min() < 0 or host.max() >= n):
@@ -225,7 +287,10 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
 
 def masked_select(input: Any, mask: Any) -> Any:
     """The elements where ``mask`` (which broadcasts) is true, as a 1-d tensor. ``torch.masked_select``."""
-    shape = np.broadcast_shapes(tuple(input.shape), tuple(mask.shape))
+    try:
+        shape = np.broadcast_shapes(tuple(input.shape), tuple(mask.shape))
+    except ValueError:
+        raise RuntimeError(f"masked_select(): shapes {tuple(input.shape)} and {tuple(mask.shape)} do not broadcast") from None
     return getitem(broadcast_to(input, shape=shape), broadcast_to(mask, shape=shape))
 
 

@@ -89,6 +89,8 @@ def dot(input: Any, tensor: Any) -> Any:
 
 def outer(input: Any, vec2: Any) -> Any:
     """The outer product of two vectors. ``torch.outer``."""
+    if input.ndim != 1 or vec2.ndim != 1:
+        raise RuntimeError(f"outer: Expected 1-D tensors, got {input.ndim}-D and {vec2.ndim}-D")
     return mul(unsqueeze(input, dim=1), unsqueeze(vec2, dim=0))
 
 
@@ -135,7 +137,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 @primitive
 def _einsum(*operands, subscripts):
     xp = xp_of(operands[0])
-    return xp.ascontiguousarray(xp.einsum(subscripts, *operands, optimize=True))
+    return xp.asarray(xp.einsum(subscripts, *operands, optimize=True), order="C")
 
 
 @_einsum.joint_rule

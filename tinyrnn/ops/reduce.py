@@ -12,7 +12,7 @@ from ..backend import xp_of
 from ..engine import Traced, primitive
 from .elementwise import abs, broadcast_to, cast, exp, pow, sqrt, square, where
 from .index import take_along_dim
-from .shape import expand_as_reduced, flatten, flip, unsqueeze
+from .shape import _normal, expand_as_reduced, flatten, flip, transpose, unsqueeze
 
 
 class ValuesIndices(NamedTuple):
@@ -22,14 +22,18 @@ class ValuesIndices(NamedTuple):
     indices: Any
 
 
-def _axes(dim: Any) -> Any:
-    return tuple(dim) if isinstance(dim, list) else dim
+def _axes(dim: Any, ndim: int) -> tuple[int, ...] | None:
+    """The axes to reduce; ``None`` for all, which no ``dim`` and ``()`` mean."""
+    dims = (dim,) if isinstance(dim, int) else tuple(dim or ())
+    axes = tuple(_normal(d, ndim) for d in dims)
+    if len(set(axes)) < len(axes):
+        raise RuntimeError(f"dim {axes[0]} appears multiple times in the list of dims {list(dims)}")
+    return axes if axes and ndim else None
 
 
 def _count(shape: tuple[int, ...], dim: Any) -> int:
-    if dim is None or dim == ():
-        return math.prod(shape)
-    return math.prod(shape[d] for d in ((dim,) if isinstance(dim, int) else dim))
+    axes = _axes(dim, len(shape))
+    return math.prod(shape if axes is None else (shape[d] for d in axes))
 
 
 @primitive
@@ -43,7 +47,7 @@ def sum(input, *, dim=None, keepdim=False, dtype=None):
     accumulate = None if dtype is None else dtypes.as_numpy_dtype(dtype)
     if accumulate is None and input.dtype.kind in "biu":
         accumulate = np.dtype(np.int64)
-    return input.sum(axis=_axes(dim) or None if isinstance(dim, (tuple, list)) else dim, keepdims=keepdim, dtype=accumulate)
+    return input.sum(axis=_axes(dim, input.ndim), keepdims=keepdim, dtype=accumulate)
 
 
 @sum.rule
@@ -53,7 +57,8 @@ def _(g, input_shape, input_dtype, dim, keepdim):
 
 @primitive
 def _mean(input, *, dim=None, keepdim=False):
-    return input.mean(axis=_axes(dim), keepdims=keepdim)
+    # Not the array's own mean: on an empty axis that prints a warning besides giving nan.
+    return input.sum(axis=_axes(dim, input.ndim), keepdims=keepdim) / _count(input.shape, dim)
 
 
 @_mean.rule
@@ -70,7 +75,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
             f"mean(): could not infer output dtype. Input dtype must be a floating point dtype. Got: {input.dtype}. "
             "Use x.float().mean()."
         )
-    return _mean(input, dim=dim if dim != () else None, keepdim=keepdim)
+    return _mean(input, dim=dim, keepdim=keepdim)
 
 
 def _correction(unbiased: bool | None, correction: float | None) -> float:
@@ -101,19 +106,32 @@ def max_number(a: float, b: float) -> float:
 
 def std(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
     """Standard deviation, the square root of :func:`var`. ``torch.std``."""
-    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    return _root(var(input, dim, unbiased, keepdim, correction=correction), sqrt)
+
+
+def _root(total: Any, root: Any) -> Any:
+    """``root(total)``, whose gradient at 0 is 0 instead of infinite."""
+    zero = total == 0
+    return where(zero, 0.0, root(where(zero, 1.0, total)))
 
 
 @primitive
 def amax(input, *, dim=None, keepdim=False):
     """The largest over ``dim``; equal ones share the gradient. ``torch.amax``."""
-    return input.max(axis=_axes(dim), keepdims=keepdim)
+    return input.max(axis=_axes_with_elements("amax", input, dim), keepdims=keepdim)
 
 
 @primitive
 def amin(input, *, dim=None, keepdim=False):
     """The smallest over ``dim``; equal ones share the gradient. ``torch.amin``."""
-    return input.min(axis=_axes(dim), keepdims=keepdim)
+    return input.min(axis=_axes_with_elements("amin", input, dim), keepdims=keepdim)
+
+
+def _axes_with_elements(op: str, input: Any, dim: Any) -> Any:
+    axes = _axes(dim, input.ndim)
+    if 0 in [input.shape[k] for k in axes or ()]:
+        raise IndexError(f"{op}(): Expected reduction dim {dim} to have non-zero size, got shape {input.shape}")
+    return axes
 
 
 def _share_among_ties(g, input, y, dim, keepdim):
@@ -146,6 +164,8 @@ def _arg(which: str, input: Any, dim: int | None, keepdim: bool) -> Any:
     if input.size == 0:
         raise IndexError(f"{which}(): expected a tensor with elements, got shape {input.shape}")
     xp = xp_of(input)
+    axes = None if dim is None else _axes(dim, input.ndim)
+    dim = axes[0] if axes else None
     found = getattr(xp, which)(input, axis=dim)
     if keepdim:
         found = xp.expand_dims(found, dim) if dim is not None else xp.reshape(found, (1,) * input.ndim)
@@ -190,10 +210,10 @@ def _extreme(whole: Any, arg: Any, pairwise: str, input: Any, dim: Any, keepdim:
 def logsumexp(input, *, dim, keepdim=False):
     """``log(sum(exp(input)))`` over ``dim``, without overflow. ``torch.logsumexp``."""
     xp = xp_of(input)
-    top = input.max(axis=_axes(dim), keepdims=True)
+    top = input.max(axis=_axes(dim, input.ndim), keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0)
-    y = xp.log(xp.exp(input - top).sum(axis=_axes(dim), keepdims=True)) + top
-    return y if keepdim else y.squeeze(axis=_axes(dim))
+    y = xp.log(xp.exp(input - top).sum(axis=_axes(dim, input.ndim), keepdims=True)) + top
+    return y if keepdim else y.squeeze(axis=_axes(dim, input.ndim))
 
 
 @logsumexp.rule
@@ -206,12 +226,14 @@ def _(g, input, y, dim, keepdim):
 def cumsum(input, *, dim, dtype=None):
     """Running sums along ``dim``. ``torch.cumsum``."""
     accumulate = np.int64 if input.dtype.kind in "biu" and dtype is None else dtype and dtypes.as_numpy_dtype(dtype)
-    return input.cumsum(axis=dim, dtype=accumulate)
+    axis = _normal(dim, input.ndim)
+    return input.cumsum(axis=axis, dtype=accumulate).reshape(input.shape)  # of a 0-d array NumPy makes a vector
 
 
 @cumsum.rule
 def _(g, input_dtype, dim):
-    return cast(flip(cumsum(flip(g, dims=(dim,)), dim=dim), dims=(dim,)), dtype=input_dtype)
+    dims = (dim,) if g.ndim else ()
+    return cast(flip(cumsum(flip(g, dims=dims), dim=dim), dims=dims), dtype=input_dtype)
 
 
 @primitive
@@ -226,10 +248,10 @@ def _(g, input, y, dim):
         return unsqueeze(g, dim=dim) * (unsqueeze(y, dim=dim) / input)
     # With a zero among the factors: the product of the *others*, by putting 1 in each factor's place in turn.
     n = x.shape[dim]
-    last = input.swapaxes(dim, -1)
+    last = transpose(input, dim0=dim, dim1=-1)
     xp = xp_of(x)
     others = where(xp.eye(n, dtype=bool), 1.0, broadcast_to(unsqueeze(last, dim=-2), shape=(*last.shape[:-1], n, n)))
-    return unsqueeze(g, dim=dim) * _prod(others, dim=-1).swapaxes(dim, -1)
+    return unsqueeze(g, dim=dim) * transpose(_prod(others, dim=-1), dim0=dim, dim1=-1)
 
 
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
@@ -238,7 +260,7 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: An
         input = input.to(dtype)
     elif not input.dtype.is_floating_point:
         input = input.to(dtypes.int64)
-    if dim is None:
+    if dim is None or not input.shape:
         return _prod(flatten(input), dim=0)
     y = _prod(input, dim=dim)
     return unsqueeze(y, dim=dim) if keepdim else y
@@ -247,12 +269,10 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: An
 def norm(input: Any, p: float | str | None = "fro", dim: Any = None, keepdim: bool = False) -> Any:
     """The ``p``-norm over ``dim`` or of all elements: 2 unless told, also 1, ``inf`` or any other. ``torch.norm``.
 
-    The gradient of the 2-norm at zero is 0, as in PyTorch.
+    The gradient at zero is 0, as in PyTorch.
     """
     if p in ("fro", None, 2, 2.0):
-        squares = sum(square(input), dim=dim, keepdim=keepdim)
-        zero = squares == 0
-        return where(zero, 0.0, sqrt(where(zero, 1.0, squares)))
+        return _root(sum(square(input), dim=dim, keepdim=keepdim), sqrt)
     if not isinstance(p, (int, float)):
         raise ValueError(f"norm: expected p to be a number or 'fro', got {p!r}")
     if math.isinf(p):
@@ -261,24 +281,27 @@ def norm(input: Any, p: float | str | None = "fro", dim: Any = None, keepdim: bo
         return sum(cast(input != 0, dtype=_numpy_dtype(input)), dim=dim, keepdim=keepdim)
     if p == 1:
         return sum(abs(input), dim=dim, keepdim=keepdim)
-    return pow(sum(pow(abs(input), p), dim=dim, keepdim=keepdim), 1 / p)
+    return _root(sum(pow(abs(input), p), dim=dim, keepdim=keepdim), lambda total: pow(total, 1 / p))
 
 
 @primitive
 def any(input, *, dim=None, keepdim=False):
     """Whether any element is true (non-zero). ``torch.any``."""
-    return input.any(axis=_axes(dim), keepdims=keepdim)
+    return input.any(axis=_axes(dim, input.ndim), keepdims=keepdim)
 
 
 @primitive
 def all(input, *, dim=None, keepdim=False):
     """Whether all elements are true (non-zero). ``torch.all``."""
-    return input.all(axis=_axes(dim), keepdims=keepdim)
+    return input.all(axis=_axes(dim, input.ndim), keepdims=keepdim)
 
 
 @primitive
 def argsort(input, *, dim=-1, descending=False, stable=False):
     """The indices that sort ``input`` along ``dim``; equal elements keep their order. ``torch.argsort``."""
+    dim = _normal(dim, input.ndim)
+    if not input.ndim:
+        return xp_of(input).zeros((), np.int64)
     if not descending:
         return input.argsort(axis=dim, kind="stable")
     xp = xp_of(input)
@@ -308,10 +331,10 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
 @primitive
 def softmax(input, *, dim):
     """``exp(input) / sum(exp(input))`` along ``dim``, without overflow. ``torch.softmax``."""
-    xp = xp_of(input)
-    y = input - input.max(axis=dim, keepdims=True)
+    xp, axis = xp_of(input), _axes(dim, input.ndim)
+    y = xp.asarray(input - input.max(axis=axis, keepdims=True))
     xp.exp(y, out=y)
-    y /= y.sum(axis=dim, keepdims=True)
+    y /= y.sum(axis=axis, keepdims=True)
     return y
 
 
@@ -323,9 +346,9 @@ def _(g, y, dim):
 @primitive
 def log_softmax(input, *, dim):
     """``log(softmax(input))`` along ``dim``, exact where softmax would underflow. ``torch.log_softmax``."""
-    xp = xp_of(input)
-    y = input - input.max(axis=dim, keepdims=True)
-    y -= xp.log(xp.exp(y).sum(axis=dim, keepdims=True))
+    xp, axis = xp_of(input), _axes(dim, input.ndim)
+    y = xp.asarray(input - input.max(axis=axis, keepdims=True))
+    y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
     return y
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .. import dtypes
 from ..backend import xp_of
 from ..engine import primitive
 from .elementwise import broadcast_to, sum_to
@@ -151,9 +152,15 @@ def _(g, shifts, dims):
     return roll(g, shifts=back, dims=dims)
 
 
+def _refuse_fewer_than_two_axes(name: str, input: Any) -> None:
+    if input.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions, got shape {input.shape}")
+
+
 @primitive
 def tril(input, *, diagonal=0):
     """The lower triangle of the last two axes, zeros above ``diagonal``. ``torch.tril``."""
+    _refuse_fewer_than_two_axes("tril", input)
     return xp_of(input).tril(input, diagonal)
 
 
@@ -163,6 +170,7 @@ tril.rule(lambda g, diagonal: tril(g, diagonal=diagonal))
 @primitive
 def triu(input, *, diagonal=0):
     """The upper triangle of the last two axes, zeros below ``diagonal``. ``torch.triu``."""
+    _refuse_fewer_than_two_axes("triu", input)
     return xp_of(input).triu(input, diagonal)
 
 
@@ -202,6 +210,8 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     tensors = _several("cat", tensors)
     ndim = max(len(t.shape) for t in tensors)
     tensors = tuple(t for t in tensors if tuple(t.shape) != (0,)) or tensors[:1] if ndim > 1 else tensors
+    if ndim == 0:
+        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated: use stack")
     dim = _normal(dim, ndim)
     first = tuple(tensors[0].shape)
     for k, t in enumerate(tensors):
@@ -228,15 +238,13 @@ def _several(name: str, tensors: Any) -> tuple:
         raise TypeError(f"{name}(): argument 'tensors' must be a tuple or list of Tensors, not one Tensor")
     tensors = tuple(tensors)
     if not tensors:
-        raise RuntimeError(f"{name}(): expected a non-empty list of Tensors")
+        raise (ValueError if name == "cat" else RuntimeError)(f"{name}(): expected a non-empty list of Tensors")
     return tensors
 
 
 def _one_dtype(tensors: tuple) -> tuple:
     if all(t.dtype == tensors[0].dtype for t in tensors):
         return tensors
-    from .. import dtypes
-
     target = dtypes.from_numpy_dtype(dtypes.result_type(*(t.array for t in tensors)))
     return tuple(t.to(target) for t in tensors)
 
@@ -249,7 +257,10 @@ def unbind(input, *, dim=0):
     """
     if input.ndim == 0:
         raise IndexError("unbind: a 0-d tensor has no axis to cut")
-    return tuple(xp_of(input).moveaxis(input, _normal(dim, input.ndim), 0))
+    dim = _normal(dim, input.ndim)
+    if input.ndim == 1:
+        return tuple(input[k, ...] for k in range(len(input)))  # 0-d views; without "..." they would be copies
+    return tuple(xp_of(input).moveaxis(input, dim, 0))
 
 
 unbind.rule(lambda g, dim: stack(g, dim))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import warnings
+from collections.abc import Generator, Iterable
 from typing import Any
 
-from ...backend import xp_of
+from ...backend import quiet, xp_of
 from ...creation import tensor
 from ...engine import wrap
 from ...tensor import Tensor
 
 
 def _gradients(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
-    each = [parameters] if isinstance(parameters, Tensor) else parameters
+    each = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if not each and isinstance(parameters, Generator):
+        warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3)
     return [p.grad for p in each if p.grad is not None]
 
 
@@ -30,33 +33,42 @@ def clip_grad_norm_(
     >>> tinyrnn.nn.utils.clip_grad_norm_(w, 1.0), w.grad
     (tensor(10.), tensor([0.6000, 0.8000]))
 
+    Args:
+        parameters: those without a gradient are passed over.
+        norm_type: the order of the norm; ``inf`` is the largest element.
+
     Raises:
-        RuntimeError: the norm is not finite and ``error_if_nonfinite`` is set (else all gradients become nan, as in
-            PyTorch).
+        RuntimeError: the norm is not finite and ``error_if_nonfinite`` is set. Otherwise the factor is nan after a nan,
+            which spoils every gradient, and 0 after an inf, as in PyTorch.
     """
     gradients = _gradients(parameters)
     if not gradients:
         return tensor(0.0)
+    norm_type = float(norm_type)
     xp = xp_of(gradients[0].array)
-    if math.isinf(norm_type):
-        total = xp.max(xp.stack([xp.abs(g.array).max() for g in gradients]))
-    else:
-        norms = xp.stack([_norm(xp, g.array, norm_type) for g in gradients])
-        total = _norm(xp, norms, norm_type)
-    if error_if_nonfinite and not math.isfinite(float(total)):
-        raise RuntimeError(
-            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. "
-            "To disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
-        )
-    scale = xp.minimum(max_norm / (total + 1e-6), 1.0)
-    for g in gradients:
-        g.array *= scale.astype(g.array.dtype)
-        g.version[0] += 1
+    with quiet():
+        total = _norm(xp, xp.stack([_norm(xp, g.array, norm_type) for g in gradients]), norm_type)
+        if error_if_nonfinite and not math.isfinite(float(total)):
+            raise RuntimeError(
+                f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. "
+                "To disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
+            )
+        scale = xp.minimum(max_norm / (total + 1e-6), 1.0)
+        for g in gradients:
+            g.array *= scale.astype(g.array.dtype)
+            g.version[0] += 1
     return wrap(xp.asarray(total))
 
 
 def _norm(xp: Any, x: Any, p: float) -> Any:
-    return xp.sqrt((x * x).sum()) if p == 2 else (xp.abs(x) ** p).sum() ** (1 / p)
+    if p == 2:
+        return xp.sqrt((x * x).sum())
+    size = xp.abs(x)
+    if math.isinf(p):
+        return size.max() if p > 0 else size.min()
+    if p == 0:
+        return (size > 0).sum().astype(x.dtype)
+    return (size**p).sum() ** (1 / p)
 
 
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:

@@ -1,0 +1,87 @@
+"""An LSTM over a whole sequence."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..backend import Array, transposed, xp_of
+from ..kernels import lstm as kernel
+
+
+class Saved(NamedTuple):
+    """What backward needs: 7·T·N·H numbers, plus the T·N·4H of ``da``, which reuses the memory of the input's part."""
+
+    h: Array  # (T + 1, N, P): the states shown, the first one in front; P = H without a projection
+    c: Array  # (T + 1, N, H)
+    gates: Array  # (T, 4, N, H): i, f, g, o after their nonlinearities, each in one block
+    tanh_c: Array  # (T, N, H)
+    shown: Array | None  # (T, N, H): h before the projection
+    a: Array  # (T, N, 4H): scratch
+
+
+def _by_gate(a: Array, H: int) -> Array:
+    """(T, N, 4H) seen as (T, 4, N, H)."""
+    return a.reshape(*a.shape[:-1], 4, H).swapaxes(-3, -2)
+
+
+def forward(x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Array | None, w_hr: Array | None = None) -> Saved:
+    """:func:`tinyrnn.nn.cells.lstm_step` over x (T, N, D) from h0 (N, P) and c0 (N, H).
+
+    ``bias`` is ``b_ih + b_hh`` (4H), which only ever occur together.
+    """
+    xp = xp_of(x)
+    T, N, D = x.shape
+    H = c0.shape[-1]
+    w_t = transposed(w_hh, T)
+    a = xp.empty((T, N, 4 * H), x.dtype)
+    xp.matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 4 * H))
+    if bias is not None:
+        a += bias
+    h = xp.empty((T + 1, N, h0.shape[-1]), x.dtype)
+    c = xp.empty((T + 1, N, H), x.dtype)
+    gates, tanh_c = xp.empty((T, 4, N, H), x.dtype), xp.empty((T, N, H), x.dtype)
+    shown = None if w_hr is None else xp.empty((T, N, H), x.dtype)
+    h[0], c[0] = h0, c0
+    ah, s = xp.empty((N, 4 * H), x.dtype), xp.empty((N, H), x.dtype)
+    ax_by_gate, ah_by_gate = _by_gate(a, H), _by_gate(ah, H)
+    for t in range(T):
+        xp.matmul(h[t], w_t, out=ah)
+        y = h[t + 1] if shown is None else shown[t]
+        kernel.forward(ax_by_gate[t], ah_by_gate, gates[t], c[t], c[t + 1], tanh_c[t], y, s)
+        if w_hr is not None:
+            xp.matmul(y, w_hr.T, out=h[t + 1])
+    return Saved(h, c, gates, tanh_c, shown, a)
+
+
+def backward(
+    saved: Saved, w_hh: Array, w_hr: Array | None, dy: Array | None, dh_n: Array | None, dc_n: Array | None
+) -> tuple[Array, Array, Array, Array | None]:
+    """From the gradients of the outputs (T, N, P) and of the last states: ``da`` (T, N, 4H), dh0, dc0 and dW_hr.
+
+    With ``dh`` and ``dc`` for all that arrives at ``h_t`` and ``c_t``::
+
+        dc += dh * o * (1 - tanh²(c_t))              through h_t = o tanh(c_t)
+        da_i, da_f, da_g, da_o = ...                 through c_t = f c_(t-1) + i g, then σ and tanh
+        dh_(t-1) = da_t W_hh,  dc_(t-1) = dc * f     what reaches step t - 1
+    """
+    h, c, gates, tanh_c, shown, da = saved
+    xp = xp_of(h)
+    T, _, N, H = gates.shape
+    da_by_gate = _by_gate(da, H)
+    dh = xp.zeros_like(h[0]) if dh_n is None else dh_n.copy()
+    dc = xp.zeros_like(c[0]) if dc_n is None else dc_n.copy()
+    s, u = xp.empty_like(dc), xp.empty_like(dc)
+    dm = xp.empty_like(dc) if w_hr is not None else dh
+    dp = None if w_hr is None else xp.empty_like(h[1:])
+    for t in reversed(range(T)):
+        if dy is not None:
+            xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
+        if w_hr is not None:
+            dp[t] = dh  # type: ignore[index]
+            xp.matmul(dh, w_hr, out=dm)
+        kernel.backward(dm, dc, gates[t], c[t], tanh_c[t], da_by_gate[t], s, u)
+        xp.matmul(da[t], w_hh, out=dh)
+    dw_hr = None
+    if dp is not None and shown is not None:
+        dw_hr = dp.reshape(T * N, -1).T @ shown.reshape(T * N, H)
+    return da, dh, dc, dw_hr
