@@ -789,15 +789,26 @@ def _inside(context: Callable, function: Callable) -> Callable:
 
         @functools.wraps(function)
         def generator(*args: Any, **kwargs: Any) -> Any:
-            with context():
-                it = function(*args, **kwargs)
-            while True:
-                with context():
+            it = function(*args, **kwargs)
+            step: Callable = it.__next__
+            try:
+                while True:
+                    with context():
+                        try:
+                            value = step()
+                        except StopIteration as stop:
+                            return stop.value
                     try:
-                        value = next(it)
-                    except StopIteration as stop:
-                        return stop.value
-                yield value
+                        sent = yield value
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        step = functools.partial(it.throw, error)
+                    else:
+                        step = functools.partial(it.send, sent)
+            finally:
+                with context():
+                    it.close()
 
         return generator
 

@@ -55,7 +55,7 @@ def save_tensors(tensors: Mapping[str, Tensor], path: str | os.PathLike[str], me
 
     # not ascontiguousarray, which gives a scalar an axis
     arrays = {name: np.asarray(to_host(t.array), order="C") for name, t in tensors.items()}
-    data = save(arrays, dict(metadata or {}))
+    data = save(arrays, dict(metadata or {}) or None)  # {} without tensors makes safetensors 0.8 write what it cannot read
     with replacing(path) as file:
         file.write(data)
 

@@ -206,7 +206,7 @@ class Tensor(Traced):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         ours = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
-        op = getattr(ew, ours, None) if method == "__call__" and not kwargs else None
+        op = getattr(ew, ours, getattr(la, ours, None)) if method == "__call__" and not kwargs else None
         if op is not None and len(inputs) == 2:  # ndarray * tensor
             return op(*(x if isinstance(x, (Tensor, int, float)) else wrap(np.asarray(x)) for x in inputs))
         _refuse_numpy(f"np.{ufunc.__name__}", op and ours, inputs)

@@ -1,5 +1,7 @@
 """The same checks against PyTorch's numbers from a file, where PyTorch itself is not installed."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -25,14 +27,16 @@ def close(ours, wanted, tolerance, what):
     np.testing.assert_allclose(ours.detach().numpy(), wanted, rtol=tolerance, atol=tolerance * abs(wanted).max(), err_msg=what)
 
 
+@pytest.mark.parametrize("tier", [contextlib.nullcontext, nn.definition])
 @pytest.mark.parametrize("kind", LAYERS)
-def test_recurrent_layers(golden, kind):
+def test_recurrent_layers(golden, kind, tier):
     layer = getattr(nn, kind)(D, H, 2, bidirectional=True, dtype=tinyrnn.float64, **LAYERS[kind])
     given, gradients = part(golden, f"{kind}/given/"), part(golden, f"{kind}/gradient/")
     leaves = {name: tinyrnn.tensor(given.pop(name), requires_grad=True) for name in ("input", "h_0", "c_0") if name in given}
     layer.load_state_dict(given)
     assert list(given) == list(layer.state_dict())
-    output, last = layer(leaves["input"], (leaves["h_0"], leaves["c_0"]) if kind == "LSTM" else leaves["h_0"])
+    with tier():
+        output, last = layer(leaves["input"], (leaves["h_0"], leaves["c_0"]) if kind == "LSTM" else leaves["h_0"])
     results = dict(zip(("output", "h_n", "c_n"), (output, *(last if kind == "LSTM" else (last,)))))
     weights = part(golden, f"{kind}/weight/")
     for name, wanted in part(golden, f"{kind}/result/").items():

@@ -1,5 +1,6 @@
 """What must hold of recurrent layers whatever the numbers: states that carry, truncation, dropout, messages."""
 
+import contextlib
 import copy
 import warnings
 
@@ -21,6 +22,13 @@ KINDS = {
     "GRU reset before": (nn.GRU, nn.GRUCell, {"reset_after": False}),
 }
 all_kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+@pytest.fixture(autouse=True, params=["fused", "definition"])
+def tier(request):
+    """Every test runs on the fused operations and on the cells' steps that they stand for."""
+    with nn.definition() if request.param == "definition" else contextlib.nullcontext():
+        yield
 
 
 def layer_of(kind, *sizes, **options):

@@ -1,5 +1,7 @@
 """RNN, GRU, LSTM and their cells compute what PyTorch computes, and their gradients are PyTorch's."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -11,6 +13,13 @@ from tinyrnn import nn
 from .parity import both, parameter_pairs, raised, same_error, same_run, share_weights, torch
 
 F64 = {"dtype": tinyrnn.float64}, {"dtype": torch.float64}
+
+
+@pytest.fixture(autouse=True, params=["fused", "definition"])
+def tier(request):
+    """Every test runs on the fused operations and on the cells' steps that they stand for."""
+    with nn.definition() if request.param == "definition" else contextlib.nullcontext():
+        yield
 
 
 @st.composite

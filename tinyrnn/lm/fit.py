@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..backend import quiet
 from ..nn.utils import clip_grad_norm_
 from ..optim import Optimizer
 from ..text.batches import IGNORE
@@ -142,11 +143,13 @@ def _epoch(run: Run, parameters: list[Any], clip: float | None, schedule: Any, c
     model.train()
     for inputs, targets, continues in run.train:
         state = detach(state) if continues else None
-        loss, state = model.loss(inputs, targets, state)
-        run.loss = loss.item()
         optimizer.zero_grad()
-        loss.backward()
-        _check_finite(run, clip_grad_norm_(parameters, math.inf if clip is None else clip))
+        with quiet():  # what overflows here is an error below, told once and in words
+            loss, state = model.loss(inputs, targets, state)
+            loss.backward()
+            norm = clip_grad_norm_(parameters, math.inf if clip is None else clip)
+        run.loss = loss.item()
+        _check_finite(run, norm)
         optimizer.step()
         if schedule is not None:
             schedule.step()

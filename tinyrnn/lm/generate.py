@@ -81,7 +81,7 @@ def generate_ids(model: LanguageModel, prefix: Any, length: int, *, exclude: Any
     for _ in range(length):
         try:
             model.eval()
-            with no_grad():
+            with no_grad(), quiet():  # choose() refuses scores that are not finite
                 scores, state = model(from_numpy(read), state)
         finally:
             model.train(was_training)

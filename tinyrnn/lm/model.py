@@ -50,14 +50,14 @@ class LanguageModel(nn.Module):
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
         if tied and embedding_dim != hidden_size:
             raise ValueError(f"tied weights need embedding_dim equal to hidden_size, got {embedding_dim} and {hidden_size}")
-        self.config = {  # of Python's own types, for JSON
-            "vocab_size": int(vocab_size),
-            "embedding_dim": int(embedding_dim),
-            "hidden_size": int(hidden_size),
-            "num_layers": int(num_layers),
+        self.config = {
+            "vocab_size": int(vocab_size),  # often ids.max() + 1, which JSON does not take
+            "embedding_dim": embedding_dim,
+            "hidden_size": hidden_size,
+            "num_layers": num_layers,
             "cell": cell,
-            "dropout": float(dropout),
-            "tied": bool(tied),
+            "dropout": dropout,
+            "tied": tied,
         }
         self.drop = nn.Dropout(dropout)
         self.encoder = nn.Embedding(vocab_size, embedding_dim)

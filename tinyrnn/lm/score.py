@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from ..backend import quiet
 from ..engine import no_grad
 from ..text.batches import IGNORE
 from .model import LanguageModel
@@ -66,7 +67,7 @@ def evaluate(model: LanguageModel, batches: Any) -> Score:
     model.eval()
     score, state = Score(0.0, 0), None
     try:
-        with no_grad():
+        with no_grad(), quiet():
             for inputs, targets, continues in batches:
                 loss, state = model.loss(inputs, targets, state if continues else None, reduction="sum")
                 score += Score(loss.item(), int((targets != IGNORE).sum()))

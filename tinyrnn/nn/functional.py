@@ -24,6 +24,7 @@ from ..ops.elementwise import (
 )
 from ..ops.index import embedding_rows, gather, one_hot
 from ..ops.linalg import einsum, linear, matmul
+from ..ops.losses import linear_nll, softmax_nll
 from ..ops.reduce import log_softmax as _log_softmax
 from ..ops.reduce import mean, sum
 from ..ops.reduce import softmax as _softmax
@@ -41,6 +42,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "linear",
+    "linear_cross_entropy",
     "log_softmax",
     "matmul",
     "mse_loss",
@@ -169,40 +171,49 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
     Raises:
         IndexError: a target outside [0, C).
     """
-    return _nll("nll_loss", input, target, weight, ignore_index, _checked(reduction), 0.0)
+    return _nll("nll_loss", input, target, weight, ignore_index, _checked(reduction), 0.0, scores=False)
 
 
-def _nll(op: str, logp: Tensor, target: Tensor, weight: Any, ignore_index: int, reduction: str, smoothing: float) -> Tensor:
+def _counted(op: str, target: Tensor, C: int, ignore_index: int) -> tuple[Tensor, Tensor]:
+    """Targets as one row, checked, with 0 for those to be ignored; and which of them count."""
     if target.array.dtype.kind not in "iu":
         raise RuntimeError(f"{op}: expected integer targets (Long), got {target.dtype}; use .long()")
-    rows = _class_last(op, logp, target)
-    C = rows.shape[1]
-    if weight is not None and tuple(weight.shape) != (C,):
-        raise RuntimeError(
-            f"{op}: weight tensor should be defined either for all {C} classes or no classes, got shape {tuple(weight.shape)}"
-        )
     ids = target.array.reshape(-1)
     counts = ids != ignore_index
     host = to_host(ids[counts])
     if host.size and (host.min() < 0 or host.max() >= C):
         bad = int(host.min()) if host.min() < 0 else int(host.max())
         raise IndexError(f"Target {bad} is out of bounds: there are {C} classes, 0 to {C - 1}, and ignore_index={ignore_index}")
-    xp = xp_of(ids)
-    safe = wrap(xp.where(counts, ids, 0).astype(np.int64))
-    share = xp.where(counts, 1, 0).astype(rows.array.dtype)
+    return wrap(xp_of(ids).where(counts, ids, 0).astype(np.int64)), wrap(counts)
+
+
+def _nll(
+    op: str, input: Tensor, target: Tensor, weight: Any, ignore_index: int, reduction: str, smoothing: float, *, scores: bool
+) -> Tensor:
+    """The loss of log-probabilities or, with ``scores``, of raw scores, which softmax and loss take in one step."""
+    if scores and smoothing:
+        input, scores = _log_softmax(input, dim=0 if input.ndim == 1 else 1), False
+    rows = _class_last(op, input, target)
+    C = rows.shape[1]
+    safe, counts = _counted(op, target, C, ignore_index)
+    if weight is not None and tuple(weight.shape) != (C,):
+        raise RuntimeError(
+            f"{op}: weight tensor should be defined either for all {C} classes or no classes, got shape {tuple(weight.shape)}"
+        )
+    share = counts.array.astype(rows.array.dtype)
     if weight is not None:
         share = share * weight.array[safe.array]
-    picked = gather(rows, 1, safe.reshape(-1, 1)).reshape(-1)
-    losses = -picked * wrap(share)
+    losses = softmax_nll(rows, safe) if scores else -gather(rows, 1, safe.reshape(-1, 1)).reshape(-1)
+    losses = losses * wrap(share)
     if smoothing:
         weighted = rows if weight is None else rows * weight
         losses = losses * (1 - smoothing) - sum(weighted, 1) * (smoothing / C)
     # `where` comes last: neither an ignored -inf nor the 0/0 of a mean over nothing may reach a gradient as 0 * inf
-    losses = where(wrap(counts), losses, 0.0)
+    losses = where(counts, losses, 0.0)
     if reduction == "none":
-        return losses.reshape(target.shape if logp.ndim > 1 else ())
+        return losses.reshape(target.shape if input.ndim > 1 else ())
     total = sum(losses)
-    return total if reduction == "sum" else total / wrap(xp.asarray(share.sum()))
+    return total if reduction == "sum" else total / wrap(xp_of(share).asarray(share.sum()))
 
 
 def cross_entropy(
@@ -238,9 +249,8 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     axis = 0 if input.ndim == 1 else 1
-    logp = log_softmax(input, axis) if input.ndim else input
     if not target.is_floating_point():
-        return _nll("cross_entropy", logp, target, weight, ignore_index, reduction, label_smoothing)
+        return _nll("cross_entropy", input, target, weight, ignore_index, reduction, label_smoothing, scores=True)
     if target.shape != input.shape:
         raise RuntimeError(
             f"cross_entropy: class probabilities must have the shape of the scores {list(input.shape)}, got {list(target.shape)}; "
@@ -249,15 +259,41 @@ def cross_entropy(
     C = input.shape[axis]
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / C
-    terms = -(logp * target)
+    terms = -(log_softmax(input, axis) * target)
     if weight is not None:
         shape = [1] * input.ndim
         shape[axis] = C
         terms = terms * weight.reshape(shape)
     losses = sum(terms, axis)
     if reduction == "mean":
-        return sum(losses) / max(losses.numel(), 1)
+        return sum(losses) / losses.numel()
     return _reduce(losses, reduction)
+
+
+def linear_cross_entropy(
+    input: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor, ignore_index: int = -100, reduction: str = "mean"
+) -> Tensor:
+    """``cross_entropy(linear(input, weight, bias), target)`` without ever holding all the scores.
+
+    For large vocabularies: input (..., H), weight (V, H), bias (V,) and targets (...) of the same leading shape. Scores
+    are made, used and forgotten in blocks of rows, so memory is that of the gradients, not of (..., V) scores.
+
+    Raises:
+        IndexError: a target outside [0, V).
+        RuntimeError: shapes that do not fit.
+        ValueError: ``reduction`` is not "mean" or "sum".
+    """
+    if _checked(reduction) == "none":
+        raise ValueError("linear_cross_entropy adds up as it goes: reduction must be 'mean' or 'sum'")
+    if input.shape[:-1] != target.shape or weight.shape[1:] != input.shape[-1:]:
+        raise RuntimeError(
+            f"linear_cross_entropy: expected input (..., H), weight (V, H) and target (...), got {tuple(input.shape)}, "
+            f"{tuple(weight.shape)} and {tuple(target.shape)}"
+        )
+    safe, counts = _counted("linear_cross_entropy", target, weight.shape[0], ignore_index)
+    share = wrap(counts.array.astype(input.array.dtype))
+    total = linear_nll(input.reshape(-1, input.shape[-1]), weight, bias, safe, share)
+    return total if reduction == "sum" else total / wrap(xp_of(share.array).asarray(share.array.sum()))
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
