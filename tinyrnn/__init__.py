@@ -1,7 +1,9 @@
 """tinyrnn: recurrent networks from scratch, on NumPy, to learn how backpropagation through time works."""
 
+from math import e, inf, nan, pi
+
 from . import autograd
-from .backend import Generator, default_generator, manual_seed
+from .backend import Generator, default_generator, get_num_threads, manual_seed, set_num_threads
 from .creation import (
     arange,
     as_tensor,

@@ -6,9 +6,12 @@ which libraries there are.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import sys
+from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -46,6 +49,38 @@ def as_library_of(like: Array, array: Array) -> Array:
     return array if xp is xp_of(array) else xp.asarray(to_host(array))
 
 
+class Buffers:
+    """Memory for the large arrays of a training step, handed out again in the next one.
+
+    An array is free when nobody but this collection refers to it, or to a view of it. Fresh memory would cost more
+    than filling it: the operating system has to clear every page. CuPy has such a pool of its own.
+    """
+
+    SHAPES, OF_A_SHAPE = 64, 32  # beyond these, what is longest unused, or newest, is not kept
+
+    def __init__(self) -> None:
+        self._arrays: OrderedDict[tuple, list[np.ndarray]] = OrderedDict()
+
+    def empty(self, like: Array, shape: tuple[int, ...]) -> Array:
+        """An array of this shape, and of the library and dtype of ``like``, with whatever values it last had."""
+        if xp_of(like) is not np:
+            return xp_of(like).empty(shape, like.dtype)
+        held = self._arrays.setdefault((shape, like.dtype), [])
+        self._arrays.move_to_end((shape, like.dtype))
+        if len(self._arrays) > self.SHAPES:
+            self._arrays.popitem(last=False)
+        for array in held:
+            if sys.getrefcount(array) == 3:  # `held`, `array` and the argument
+                return array
+        fresh = np.empty(shape, like.dtype)
+        if len(held) < self.OF_A_SHAPE:
+            held.append(fresh)
+        return fresh
+
+
+buffers = Buffers()
+
+
 def transposed(matrix: Array, uses: int) -> Array:
     """The transpose of a matrix that ``uses`` products will read: laid out anew if they are enough to pay for it."""
     return xp_of(matrix).ascontiguousarray(matrix.T) if uses >= 16 else matrix.T
@@ -66,6 +101,39 @@ def error_function(array: Array) -> Array:
 
 
 _host_erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none of its own
+
+
+def _blas_function(name: str) -> Any:
+    """A function of the BLAS library that came with NumPy, or ``None``."""
+    for path in Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*"):
+        library = ctypes.CDLL(str(path))
+        for spelled in (f"scipy_openblas_{name}64_", f"openblas_{name}64_", f"openblas_{name}"):
+            if hasattr(library, spelled):
+                return getattr(library, spelled)
+    return None
+
+
+def set_num_threads(n: int) -> None:
+    """Let matrix products use ``n`` threads. ``torch.set_num_threads``.
+
+    The default, all cores, is fastest on a machine that is not busy with anything else. On a busy one, 1 can be many
+    times faster: threads that wait for one another wait for the busiest core. Pointwise operations use one thread.
+
+    Raises:
+        RuntimeError: ``n`` is not positive, or NumPy's matrix library is not the OpenBLAS of its wheels.
+    """
+    if n < 1:
+        raise RuntimeError(f"set_num_threads expects a positive integer, got {n}")
+    function = _blas_function("set_num_threads")
+    if function is None:
+        raise RuntimeError("this NumPy does not come with OpenBLAS: set OMP_NUM_THREADS before Python starts")
+    function(n)
+
+
+def get_num_threads() -> int:
+    """How many threads matrix products may use; 1 where that cannot be found out. ``torch.get_num_threads``."""
+    function = _blas_function("get_num_threads")
+    return 1 if function is None else function()
 
 
 def scatter_add(out: Array, index: Any, values: Array) -> None:

@@ -22,6 +22,14 @@ def _finish(array: np.ndarray, requires_grad: bool) -> Tensor:
     return wrap(array).requires_grad_(requires_grad) if requires_grad else wrap(array)
 
 
+def _shape(sizes: tuple, size: Any = None) -> tuple[int, ...]:
+    """The sizes as given, ``zeros(2, 3)``, ``zeros((2, 3))`` or ``zeros(size=(2, 3))``."""
+    shape = _sizes(sizes) if size is None else tuple(size)
+    if any(n < 0 for n in shape):
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+    return shape
+
+
 def _array_of(data: Any, dtype: Any, copy: bool) -> np.ndarray:
     """``data`` as an array; Python floats become the default dtype, Python integers ``int64``."""
     if isinstance(data, Tensor):
@@ -31,8 +39,10 @@ def _array_of(data: Any, dtype: Any, copy: bool) -> np.ndarray:
         array = np.array(data) if copy or not known else data
     except (ValueError, TypeError) as error:
         raise ValueError(f"tensor(): expected numbers in lists of equal lengths, got {data!r:.80}") from error
-    if array.dtype.kind == "O" or array.dtype.kind in "USM":
-        raise TypeError(f"tensor(): expected numbers, got {type(data).__name__} with elements of dtype {array.dtype}")
+    if array.dtype.kind in "OUSM":
+        # PyTorch has three types for three ways to be wrong here.
+        kind = RuntimeError if data is None else ValueError if isinstance(data, (list, tuple)) else TypeError
+        raise kind(f"tensor(): expected numbers, got {type(data).__name__} with elements of dtype {array.dtype}")
     if dtype is not None:
         return array.astype(as_numpy_dtype(dtype), copy=False)
     if not known and array.dtype == np.float64 and not _holds_arrays(data):
@@ -58,8 +68,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
             [3, 4]]), tinyrnn.float32)
 
     Raises:
-        ValueError: lists of unequal lengths.
-        TypeError: not numbers.
+        ValueError: lists of unequal lengths, or of something else than numbers.
+        TypeError: no number and no list.
     """
     return _finish(_array_of(data, dtype, copy=True), requires_grad)
 
@@ -83,22 +93,22 @@ def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any
     """``fill_value`` everywhere; the dtype follows the value unless given. ``torch.full``."""
     if dtype is None:
         dtype = dtypes.bool if isinstance(fill_value, bool) else dtypes.int64 if isinstance(fill_value, int) else None
-    return _finish(np.full(tuple(size), fill_value, _default(dtype)), requires_grad)
+    return _finish(np.full(_shape(tuple(size)), fill_value, _default(dtype)), requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros. ``torch.zeros``."""
-    return _finish(np.zeros(_sizes(size), _default(dtype)), requires_grad)
+    return _finish(np.zeros(_shape(sizes, size), _default(dtype)), requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones. ``torch.ones``."""
-    return _finish(np.ones(_sizes(size), _default(dtype)), requires_grad)
+    return _finish(np.ones(_shape(sizes, size), _default(dtype)), requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor whose values are whatever the memory held. ``torch.empty``."""
-    return _finish(np.empty(_sizes(size), _default(dtype)), requires_grad)
+    return _finish(np.empty(_shape(sizes, size), _default(dtype)), requires_grad)
 
 
 def _like(fill: Any, input: Tensor, dtype: Any, requires_grad: bool) -> Tensor:
@@ -128,6 +138,8 @@ def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False)
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal, (n, m). ``torch.eye``."""
+    if n < 0 or (m or 0) < 0:
+        raise RuntimeError(f"eye: n and m must be greater or equal to 0, got {n} and {m}")
     return _finish(np.eye(n, m, dtype=_default(dtype)), requires_grad)
 
 
@@ -144,20 +156,22 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, dev
 
 def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``steps`` numbers from ``start`` to ``end``, both included. ``torch.linspace``."""
+    if steps < 0:
+        raise RuntimeError(f"number of steps must be non-negative, got {steps}")
     return _finish(np.linspace(start, end, steps, dtype=np.float64).astype(_default(dtype)), requires_grad)
 
 
 # -- random --
 
 
-def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def rand(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Uniform numbers in [0, 1). ``torch.rand``."""
-    return _finish(draw("uniform", _sizes(size), _default(dtype), generator), requires_grad)
+    return _finish(draw("uniform", _shape(sizes, size), _default(dtype), generator), requires_grad)
 
 
-def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randn(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Normal numbers of mean 0 and variance 1. ``torch.randn``."""
-    return _finish(draw("normal", _sizes(size), _default(dtype), generator), requires_grad)
+    return _finish(draw("normal", _shape(sizes, size), _default(dtype), generator), requires_grad)
 
 
 def rand_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -182,17 +196,22 @@ def randint(
         low, high, size = 0, low, high
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    return wrap(_rng(generator).integers(low, high, tuple(size)).astype(_default(dtypes.int64 if dtype is None else dtype)))
+    return wrap(_rng(generator).integers(low, high, _shape(tuple(size))).astype(_default(dtypes.int64 if dtype is None else dtype)))
 
 
 def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:
     """The integers below ``n`` in random order. ``torch.randperm``."""
+    if n < 0:
+        raise RuntimeError(f"n must be greater or equal to 0, got {n}")
     return wrap(_rng(generator).permutation(n).astype(np.int64))
 
 
 def normal(mean: Any, std: Any, size: Any = None, *, generator: Generator | None = None) -> Tensor:
     """Normal numbers of the given mean and standard deviation, numbers or tensors. ``torch.normal``."""
     shape = tuple(size) if size is not None else np.broadcast_shapes(*(tuple(getattr(x, "shape", ())) for x in (mean, std)))
+    least = std.array.min(initial=0) if isinstance(std, Tensor) else std
+    if least < 0:
+        raise RuntimeError(f"normal expects all elements of std >= 0.0, but found {least}")
     return randn(shape, generator=generator) * std + mean
 
 
@@ -214,9 +233,11 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     tensor([1, 1])
 
     Raises:
-        RuntimeError: weights that are negative, not finite or all zero; more samples than there are non-zero
+        RuntimeError: not floats; weights that are negative, not finite or all zero; more samples than there are non-zero
             weights to draw without replacement.
     """
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {input.dtype}")
     w = to_host(input.array).astype(np.float64)
     if w.ndim not in (1, 2) or w.shape[-1] == 0:
         raise RuntimeError(f"prob_dist must be 1 or 2 dim and not empty, got shape {w.shape}")
@@ -241,4 +262,4 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         with np.errstate(divide="ignore"):
             rings = rng.standard_exponential(rows.shape) / rows
         drawn = np.argsort(rings, axis=-1)[:, :num_samples]
-    return wrap(drawn.reshape(w.shape[:-1] + (num_samples,)).astype(np.int64))
+    return wrap(drawn.reshape((*w.shape[:-1], num_samples)).astype(np.int64))

@@ -8,7 +8,7 @@ number or a 0-d tensor never widens a tensor of the same kind.
 from __future__ import annotations
 
 import builtins
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class dtype:
     """
 
     __slots__ = ("name", "numpy")
-    _by_numpy: dict[np.dtype, dtype] = {}
+    _by_numpy: ClassVar[dict[np.dtype, dtype]] = {}
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -31,18 +31,22 @@ class dtype:
 
     @property
     def is_floating_point(self) -> builtins.bool:
+        """Whether a floating type."""
         return self.numpy.kind == "f"
 
     @property
     def is_complex(self) -> builtins.bool:
+        """Whether a complex type."""
         return self.numpy.kind == "c"
 
     @property
     def is_signed(self) -> builtins.bool:
+        """Whether it has negative numbers."""
         return self.numpy.kind in "ifc"
 
     @property
     def itemsize(self) -> builtins.int:
+        """Bytes of one element."""
         return self.numpy.itemsize
 
     def __repr__(self) -> str:
@@ -99,8 +103,6 @@ def as_numpy_dtype(d: Any) -> np.dtype:
     """The NumPy dtype of a tinyrnn dtype, a NumPy dtype or type, or a Python type."""
     if isinstance(d, dtype):
         return d.numpy
-    if d is builtins.float:
-        return _default.numpy
     return from_numpy_dtype(np.dtype(d)).numpy
 
 

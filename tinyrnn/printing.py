@@ -1,7 +1,8 @@
-"""How a tensor prints: like PyTorch's."""
+"""How a tensor prints: as in PyTorch, so that outputs of the two can be compared by eye or by ``diff``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,65 +10,83 @@ import numpy as np
 from . import dtypes
 from .backend import to_host
 
-
-def _number_format(values: np.ndarray) -> tuple[Any, str]:
-    """A function from element to text, right for all of ``values`` together, and PyTorch's float style."""
-    finite = values[np.isfinite(values)].astype(np.float64)
-    magnitudes = np.abs(finite[finite != 0])
-    if magnitudes.size == 0:
-        style = ".0f."
-    else:
-        low, high = magnitudes.min(), magnitudes.max()
-        if (finite == np.ceil(finite)).all():
-            style = ".4e" if high / low > 1000 and high >= 1e8 or high > 1e8 else ".0f."
-        else:
-            style = ".4e" if high / low > 1000 or high > 1e8 or low < 1e-4 else ".4f"
-
-    def text(x: Any) -> str:
-        if not np.isfinite(x):
-            return str(float(x))
-        return f"{x:.0f}." if style == ".0f." else f"{x:{style}}"
-
-    return text, style
+_LINE = 80
+_EDGE = 3  # so many at each end of an axis of a tensor of more than _WHOLE elements
+_WHOLE = 1000
 
 
 def to_text(t: Any) -> str:
     """``tensor([1., 2.], requires_grad=True)``: four decimals, summarised above 1,000 elements."""
     array = to_host(t.array)
-    suffix = ""
-    if t.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool) or (array.size == 0 and t.dtype is dtypes.int64):
-        suffix += f", dtype={t.dtype}"
-    if t.node is not None:
-        suffix += f", grad_fn=<{t.node.name()}>"
-    elif t.requires_grad:
-        suffix += ", requires_grad=True"
+    suffixes = []
     if array.size == 0:
-        shown = "[]" if array.ndim == 1 else f"[], size={array.shape}"
-        return f"tensor({shown}{suffix})"
-    edge = 3 if array.size > 1000 else None
-    formatter: Any
-    if array.dtype.kind == "f":
-        sample = array if edge is None else _corners(array, edge)
-        formatter = _number_format(sample)[0]
+        if array.ndim != 1:
+            suffixes.append(f"size={array.shape}")
+        usual: tuple = (dtypes.get_default_dtype(),)
     else:
-        formatter = str if array.dtype.kind != "b" else lambda x: str(bool(x))
-    width = max(len(formatter(x)) for x in (array if edge is None else _corners(array, edge)).reshape(-1))
+        usual = (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool)
+    if t.dtype not in usual:
+        suffixes.append(f"dtype={t.dtype}")
+    requires_grad = t.requires_grad  # asked first: it brings the node of a view up to date
+    if t.node is not None:
+        suffixes.append(f"grad_fn=<{t.node.name()}>")
+    elif requires_grad:
+        suffixes.append("requires_grad=True")
+
+    head = "tensor("
+    if array.size == 0:
+        text = head + "[]"
+    else:
+        summarised = array.size > _WHOLE
+        shown = _corners(array) if summarised else array
+        text = head + _body(array, len(head), summarised, *_formatter(shown.reshape(-1)))
+    used = len(text) - text.rfind("\n") + 1
+    for suffix in suffixes:
+        if used + len(suffix) + 2 > _LINE:
+            text += ",\n" + " " * len(head) + suffix
+            used = len(head) + len(suffix)
+        else:
+            text += ", " + suffix
+            used += len(suffix) + 2
+    return text + ")"
+
+
+def _formatter(values: np.ndarray) -> tuple[Callable[[Any], str], int]:
+    """A function from element to text that suits all of ``values`` together, and the width it pads to."""
+    if values.dtype.kind != "f":
+        return str, max(map(len, map(str, values)))
+    values = values.astype(np.float64)
+    counted = values[np.isfinite(values) & (values != 0)]
+    style, dot = ".0f", "."
+    if counted.size:
+        whole = bool((counted == np.ceil(counted)).all())
+        low, high = float(np.abs(counted).min()), float(np.abs(counted).max())
+        if high / low > 1000 or high > 1e8 or (not whole and low < 1e-4):
+            style, dot = ".4e", ""
+        elif not whole:
+            style, dot = ".4f", ""
+    width = max([len(f"{x:{style}}{dot}") for x in counted], default=1)
+    return lambda x: f"{x:{style}}" + (dot if np.isfinite(x) else ""), width
+
+
+def _body(array: np.ndarray, indent: int, summarised: bool, text: Callable[[Any], str], width: int) -> str:
     if array.ndim == 0:
-        return f"tensor({formatter(array[()])}{suffix})"
-    body = np.array2string(
-        array,
-        separator=", ",
-        prefix="tensor(",
-        max_line_width=80,
-        threshold=1000,
-        edgeitems=3,
-        formatter={"all": lambda x: formatter(x).rjust(width)},  # type: ignore[dict-item]
-    )
-    return f"tensor({body}{suffix})"
+        return text(array[()]).rjust(width)
+    cut = summarised and array.shape[0] > 2 * _EDGE
+    kept = (array[:_EDGE], array[-_EDGE:]) if cut else (array,)
+    if array.ndim == 1:
+        parts = [[text(x).rjust(width) for x in part] for part in kept]
+        flat = [*parts[0], " ...", *parts[1]] if cut else parts[0]
+        in_a_line = max(1, (_LINE - indent) // (width + 2))
+        lines = [", ".join(flat[k : k + in_a_line]) for k in range(0, len(flat), in_a_line)]
+        return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
+    rows = [[_body(row, indent + 1, summarised, text, width) for row in part] for part in kept]
+    all_rows = [*rows[0], "...", *rows[1]] if cut else rows[0]
+    return "[" + ("," + "\n" * (array.ndim - 1) + " " * (indent + 1)).join(all_rows) + "]"
 
 
-def _corners(array: np.ndarray, edge: int) -> np.ndarray:
+def _corners(array: np.ndarray) -> np.ndarray:
     for axis, n in enumerate(array.shape):
-        if n > 2 * edge:
-            array = array.take([*range(edge), *range(n - edge, n)], axis)
+        if n > 2 * _EDGE:
+            array = array.take([*range(_EDGE), *range(n - _EDGE, n)], axis)
     return array

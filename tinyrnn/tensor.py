@@ -284,17 +284,19 @@ class Tensor(Traced):
         if id(self) not in memo:
             copy = type(self).__new__(type(self))
             memo[id(self)] = copy
-            copy.__setstate__({"array": self.array.copy(), "requires_grad": self._requires_grad})
+            state = {"array": self.array.copy(), "requires_grad": self._requires_grad, "name": self.name, "axes": self.axes}
+            copy.__setstate__(state)
             copy._grad = None if self._grad is None else self._grad.clone()
         return memo[id(self)]
 
     def __getstate__(self) -> dict[str, Any]:
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be pickled: pickle x.detach()")
-        return {"array": to_host(self.array), "requires_grad": self._requires_grad}
+        return {"array": to_host(self.array), "requires_grad": self._requires_grad, "name": self.name, "axes": self.axes}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.array, self._requires_grad, self.version = state["array"], state["requires_grad"], [0]
+        self.name, self.axes = state["name"], state["axes"]
 
     # -- gradients --
 
@@ -340,7 +342,10 @@ class Tensor(Traced):
                 raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
             if value.shape != self.shape:
                 raise RuntimeError(f"assigned grad has data of a different size: {tuple(value.shape)} for {tuple(self.shape)}")
-        self._grad = value
+        if self.retains_grad:
+            self.node.retained[self.index][0] = value
+        else:
+            self._grad = value
 
     def backward(
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None

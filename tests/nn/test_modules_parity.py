@@ -260,6 +260,17 @@ def deleted(lib, net):
     return layer
 
 
+def emptied_places(lib, net):
+    m = net.Sequential(net.Linear(1, 1), net.Tanh())
+    m.add_module("2", net.ReLU())
+    setattr(m, "1", None)
+    m.later = 3
+    m.later = net.Parameter(lib.zeros(1))
+    m.other = "text"
+    m.other = net.GELU()
+    return m
+
+
 def buffers_again(lib, net):
     m = net.Module()
     m.register_buffer("a", lib.zeros(1), persistent=False)
@@ -357,7 +368,7 @@ def named(lib, net):
     return net.Sequential(Settings(), Inner(), net.ModuleDict({"k": net.ModuleList([net.ReLU()])}))
 
 
-SCRIPTS = [tied, reassigned, deleted, buffers_again, lists, sliced_deletion, sequences, sequence_slices, sequence_edits]
+SCRIPTS = [tied, reassigned, deleted, emptied_places, buffers_again, lists, sliced_deletion, sequences, sequence_slices, sequence_edits]
 SCRIPTS += [dictionaries, emptied, repeated, named]
 
 
@@ -493,6 +504,22 @@ def test_backward_hooks_on_recurrent_layers():
         x = lib.tensor(np.cos(np.arange(6.0)).reshape(3, 1, 2), requires_grad=True)
         layer(x)[0].sum().backward()
         return [*seen, x.grad]
+
+    same(run(tinyrnn, nn), run(torch, torch.nn), 1e-10)
+
+
+@pytest.mark.parametrize("squared", [False, True])
+def test_backward_hooks_in_the_second_of_two_derivatives(squared):
+    """Unless the loss is squared, the second derivative reaches the input without passing the module's output."""
+
+    def run(lib, net):
+        module, seen = net.Tanh(), []
+        module.register_full_backward_hook(lambda m, gi, go: seen.append((gi, go)))
+        x = lib.tensor([0.3, -0.7], dtype=lib.float64, requires_grad=True)
+        grad = tinyrnn.grad if lib is tinyrnn else torch.autograd.grad
+        y = module(x)
+        (first,) = grad((y * y if squared else y).sum(), x, create_graph=True)
+        return [first, *grad((first * first).sum(), x), *seen[:1]]
 
     same(run(tinyrnn, nn), run(torch, torch.nn), 1e-10)
 

@@ -327,6 +327,12 @@ def test_an_unknown_nonlinearity():
             cls(3, 2, nonlinearity="sin")
 
 
+@pytest.mark.parametrize("cls", [nn.RNNCell, nn.GRUCell, nn.LSTMCell])
+def test_a_cell_without_units(cls):
+    with pytest.raises(ValueError, match="hidden_size must be greater than zero"):
+        cls(3, 0)
+
+
 def test_what_the_two_grus_look_like():
     assert repr(nn.GRU(3, 2, reset_after=False)) == "GRU(3, 2, reset_after=False)"
     assert repr(nn.GRUCell(3, 2, reset_after=False)) == "GRUCell(3, 2, reset_after=False)"

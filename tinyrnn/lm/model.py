@@ -8,6 +8,7 @@ from .. import nn
 from ..nn import functional as F
 from ..tensor import Tensor
 
+LARGE_VOCABULARY = 4096  # from here on the scores of a whole batch would be the largest thing in memory
 CELLS: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
@@ -75,16 +76,23 @@ class LanguageModel(nn.Module):
 
     def forward(self, tokens: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Tokens (T, N) and the state after those before, to scores (T, N, V) and the state after these."""
+        x, state = self._read(tokens, state)
+        return self.decoder(x), state
+
+    def _read(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
         x = self.drop(self.encoder(tokens))  # (T, N, E)
-        x, state = self.rnn(x, state)  # (T, N, H)
-        return self.decoder(self.drop(x)), state
+        x, state = self.rnn(x, state)
+        return self.drop(x), state  # (T, N, H)
 
     def loss(self, tokens: Tensor, targets: Tensor, state: Any = None, reduction: str = "mean") -> tuple[Tensor, Any]:
         """The cross-entropy, in nats, of targets (T, N) that follow the tokens (T, N); and the state.
 
         Targets of -100 do not count.
         """
-        scores, state = self(tokens, state)
+        x, state = self._read(tokens, state)
+        if self.config["vocab_size"] >= LARGE_VOCABULARY:
+            return F.linear_cross_entropy(x, self.decoder.weight, self.decoder.bias, targets, reduction=reduction), state
+        scores = self.decoder(x)
         return F.cross_entropy(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1), reduction=reduction), state
 
 

@@ -81,6 +81,6 @@ class SGD(Optimizer):
         for x, g, b in blocks(p, group, buffer(p, state, "momentum_buffer") if mu != 0 else None):
             if b is not None:
                 b *= mu
-                b += (1 - tau) * g
+                b += g if tau == 0 else (1 - tau) * g
                 g = g + mu * b if group["nesterov"] else b
             x -= lr * g

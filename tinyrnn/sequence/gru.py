@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array, transposed, xp_of
+from ..backend import Array, buffers, transposed, xp_of
 from ..kernels import gru as kernel
 
 
@@ -33,7 +33,7 @@ def forward(
         w_t = transposed(w_hh, T)  # (H, 3H)
     else:
         w_rz, w_n = transposed(w_hh[: 2 * H], T), transposed(w_hh[2 * H :], T)
-    a = xp.empty((T, N, 3 * H), x.dtype)
+    a = buffers.empty(x, (T, N, 3 * H))
     xp.matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 3 * H))
     b_n = None
     if b_ih is not None and b_hh is not None:
@@ -42,10 +42,10 @@ def forward(
             bias[2 * H :] = b_ih[2 * H :]
             b_n = b_hh[2 * H :]
         a += bias
-    h, rz = xp.empty((T + 1, N, H), x.dtype), xp.empty((T, 2, N, H), x.dtype)
-    n, m = xp.empty((T, N, H), x.dtype), xp.empty((T, N, H), x.dtype)
+    h, rz = buffers.empty(x, (T + 1, N, H)), buffers.empty(x, (T, 2, N, H))
+    n, m = buffers.empty(x, (T, N, H)), buffers.empty(x, (T, N, H))
     h[0] = h0
-    ah, s = xp.empty((N, 3 * H if reset_after else 2 * H), x.dtype), xp.empty((N, H), x.dtype)
+    ah, s = buffers.empty(x, (N, 3 * H if reset_after else 2 * H)), buffers.empty(x, (N, H))
     ax_blocks, ah_blocks = _blocks(a, H), _blocks(ah, H)
     for t in range(T):
         ax, r = ax_blocks[t], rz[t, 0]
@@ -79,7 +79,7 @@ def backward(
     h, rz, n, m = saved
     xp = xp_of(h)
     T, N, H = n.shape
-    da = xp.empty((T, N, 4 * H), h.dtype)
+    da = buffers.empty(h, (T, N, 4 * H))
     w_n = w_hh[2 * H :]
     w_nrz = xp.concatenate([w_n, w_hh[: 2 * H]])
     blocks = _blocks(da, H)

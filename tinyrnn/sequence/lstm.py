@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array, transposed, xp_of
+from ..backend import Array, buffers, transposed, xp_of
 from ..kernels import lstm as kernel
 
 
@@ -33,16 +33,16 @@ def forward(x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Arra
     T, N, D = x.shape
     H = c0.shape[-1]
     w_t = transposed(w_hh, T)
-    a = xp.empty((T, N, 4 * H), x.dtype)
+    a = buffers.empty(x, (T, N, 4 * H))
     xp.matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 4 * H))
     if bias is not None:
         a += bias
-    h = xp.empty((T + 1, N, h0.shape[-1]), x.dtype)
-    c = xp.empty((T + 1, N, H), x.dtype)
-    gates, tanh_c = xp.empty((T, 4, N, H), x.dtype), xp.empty((T, N, H), x.dtype)
-    shown = None if w_hr is None else xp.empty((T, N, H), x.dtype)
+    h = buffers.empty(x, (T + 1, N, h0.shape[-1]))
+    c = buffers.empty(x, (T + 1, N, H))
+    gates, tanh_c = buffers.empty(x, (T, 4, N, H)), buffers.empty(x, (T, N, H))
+    shown = None if w_hr is None else buffers.empty(x, (T, N, H))
     h[0], c[0] = h0, c0
-    ah, s = xp.empty((N, 4 * H), x.dtype), xp.empty((N, H), x.dtype)
+    ah, s = buffers.empty(x, (N, 4 * H)), buffers.empty(x, (N, H))
     ax_by_gate, ah_by_gate = _by_gate(a, H), _by_gate(ah, H)
     for t in range(T):
         xp.matmul(h[t], w_t, out=ah)

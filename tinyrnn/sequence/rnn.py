@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array, transposed, xp_of
+from ..backend import Array, buffers, transposed, xp_of
 
 
 class Saved(NamedTuple):
@@ -17,9 +17,9 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, bias: Array | None, r
     """``h_t = tanh(W_ih x_t + W_hh h_(t-1) + b)``, or relu: (T, N, D) and (N, H) to the states (T + 1, N, H)."""
     xp = xp_of(x)
     T, N, D = x.shape
-    h = xp.empty((T + 1, N, h0.shape[-1]), x.dtype)
+    h = buffers.empty(x, (T + 1, N, h0.shape[-1]))
     h[0] = h0
-    xp.matmul(x.reshape(T * N, D), w_ih.T, out=h[1:].reshape(T * N, -1))  # what the inputs contribute, in place
+    xp.matmul(x.reshape(T * N, D), w_ih.T, out=h[1:].reshape(T * N, h0.shape[-1]))  # what the inputs contribute, in place
     if bias is not None:
         h[1:] += bias
     w_t = transposed(w_hh, T)
@@ -45,7 +45,7 @@ def backward(saved: Saved, w_hh: Array, dy: Array | None, dh_n: Array | None, re
     (h,) = saved
     xp = xp_of(h)
     T = h.shape[0] - 1
-    da = xp.empty_like(h[1:])
+    da = buffers.empty(h, h[1:].shape)
     dh = xp.zeros_like(h[0]) if dh_n is None else dh_n.copy()
     for t in reversed(range(T)):
         if dy is not None:

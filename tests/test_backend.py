@@ -1,0 +1,68 @@
+"""Buffers that are handed out again, and the threads of matrix products."""
+
+import numpy as np
+import pytest
+
+import tinyrnn
+from tinyrnn.backend import Buffers
+
+LIKE = np.zeros(1, np.float32)
+
+
+def test_memory_comes_back_when_nobody_holds_it():
+    buffers = Buffers()
+    first = buffers.empty(LIKE, (3, 4))
+    address = first.ctypes.data
+    second = buffers.empty(LIKE, (3, 4))
+    assert second.ctypes.data != address, "two who hold memory at the same time got the same"
+    del first
+    assert buffers.empty(LIKE, (3, 4)).ctypes.data == address
+
+
+def test_a_view_holds_its_memory():
+    buffers = Buffers()
+    view = buffers.empty(LIKE, (3, 4))[1:].T[0]
+    assert buffers.empty(LIKE, (3, 4)).ctypes.data != view.base.ctypes.data
+
+
+def test_shape_and_dtype_are_kept_apart():
+    buffers = Buffers()
+    for like, shape in ((LIKE, (2, 3)), (LIKE, (3, 2)), (LIKE.astype(np.float64), (2, 3))):
+        got = buffers.empty(like, shape)
+        assert (got.shape, got.dtype) == (shape, like.dtype)
+
+
+def test_it_does_not_keep_all_there_ever_was():
+    buffers = Buffers()
+    held = [buffers.empty(LIKE, (2,)) for _ in range(100)]
+    assert len({a.ctypes.data for a in held}) == 100
+    for n in range(200):
+        buffers.empty(LIKE, (n,))
+    kept = list(buffers._arrays.values())
+    assert len(kept) <= Buffers.SHAPES
+    assert max(map(len, kept)) <= Buffers.OF_A_SHAPE
+
+
+def test_memory_of_a_training_step_is_used_again_in_the_next():
+    """Outputs that somebody keeps stay as they are; the others' memory is used again."""
+    layer, x = tinyrnn.nn.LSTM(3, 4), tinyrnn.randn(5, 2, 3)
+    kept, _ = layer(x)
+    before = kept.detach().clone()
+    addresses = set()
+    for _ in range(10):
+        y, _ = layer(x * 2)
+        y.sum().backward()
+        addresses.add(y.array.ctypes.data)
+    assert len(addresses) <= 2
+    assert (kept == before).all()
+
+
+def test_threads():
+    before = tinyrnn.get_num_threads()
+    try:
+        tinyrnn.set_num_threads(1)
+        assert tinyrnn.get_num_threads() == 1
+        with pytest.raises(RuntimeError, match="positive"):
+            tinyrnn.set_num_threads(0)
+    finally:
+        tinyrnn.set_num_threads(before)
