@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinyrnn
-from tinyrnn.backend import Buffers
+from tinyrnn.backend import Buffers, Rows
 
 LIKE = np.zeros(1, np.float32)
 
@@ -66,3 +66,34 @@ def test_threads():
             tinyrnn.set_num_threads(0)
     finally:
         tinyrnn.set_num_threads(before)
+
+
+class TestRows:
+    V, E = 1000, 3
+
+    def rows_of(self, seed):
+        rng = np.random.default_rng(seed)
+        ids, values = rng.integers(0, self.V, 20), rng.standard_normal((20, self.E))
+        ids[5:9] = ids[0]
+        dense = np.zeros((self.V, self.E))
+        np.add.at(dense, ids, values)
+        return Rows(ids, values, self.V), dense
+
+    def test_repeated_rows_add_up(self):
+        rows, dense = self.rows_of(0)
+        np.testing.assert_allclose(rows.dense(), dense, atol=1e-15)
+        assert len(rows.rows) == len(set(rows.rows)) <= 17
+
+    def test_pieces_cut_rows_anywhere(self):
+        rows, dense = self.rows_of(1)
+        flat = dense.reshape(-1)
+        for begin, end in ((0, 3000), (0, 1), (1, 2), (7, 1234), (2999, 3000), (10, 10)):
+            np.testing.assert_allclose(rows.piece(begin, end), flat[begin:end], atol=1e-15)
+
+    def test_sums(self):
+        (a, dense_a), (b, dense_b) = self.rows_of(2), self.rows_of(3)
+        both = a + b
+        assert isinstance(both, Rows)
+        np.testing.assert_allclose(both.dense(), dense_a + dense_b, atol=1e-15)
+        for mixed in (a + dense_b, dense_b + a):
+            np.testing.assert_allclose(mixed, dense_a + dense_b, atol=1e-15)

@@ -167,7 +167,12 @@ def test_grad_outputs_are_checked():
     x = leaf(1.0, 2.0)
     y = x * 2
     assert numbers(grad(y, x, tinyrnn.tensor([1.0, 10.0], dtype=tinyrnn.float64))[0]) == [2.0, 20.0]
-    for wrong, kind in ((None, RuntimeError), (tinyrnn.ones(3), RuntimeError), ([1.0, 2.0], TypeError), ([tinyrnn.ones(2)] * 2, RuntimeError)):
+    for wrong, kind in (
+        (None, RuntimeError),
+        (tinyrnn.ones(3), RuntimeError),
+        ([1.0, 2.0], TypeError),
+        ([tinyrnn.ones(2)] * 2, RuntimeError),
+    ):
         with pytest.raises(kind):
             grad([x * 2], x, wrong if not isinstance(wrong, list) or isinstance(wrong[0], tinyrnn.Tensor) else [wrong])
 
@@ -479,7 +484,7 @@ def test_every_way_to_change_a_saved_value_is_noticed(change):
             y.mul_(2)
     else:
         y[0] = 5.0
-    with pytest.raises(RuntimeError, match="exp needs a tensor of shape .*, its output,.* changed in place"):
+    with pytest.raises(RuntimeError, match=r"exp needs a tensor of shape .*, its output,.* changed in place"):
         z.backward()
 
 
@@ -507,7 +512,7 @@ def test_changes_of_what_no_rule_needs_are_harmless():
 def test_leaves_refuse_in_place_changes_while_recording():
     x = label(leaf(1.0, 2.0), "w")
     for change in (lambda: x.add_(1), lambda: x[0].zero_(), lambda: x.__setitem__(0, 1.0), lambda: x.view(2, 1).mul_(2)):
-        with pytest.raises(RuntimeError, match="leaf.*in-place") as error:
+        with pytest.raises(RuntimeError, match=r"leaf.*in-place") as error:
             change()
         assert "'w'" in str(error.value) or "view" in str(error.value)
     with no_grad():
@@ -621,3 +626,46 @@ def test_numpy_functions_on_plain_tensors():
     a = np.zeros(2)
     tinyrnn.from_numpy(a).add_(1)
     assert a.tolist() == [1.0, 1.0]
+
+
+def test_writing_through_one_of_several_outputs():
+    x = leaf(1.0, 2.0, 3.0)
+    y = x * 1
+    first, _, last = y.unbind()
+    first.mul_(last.clone())  # PyTorch refuses this one; the history is clear enough
+    y.sum().backward()
+    assert numbers(x.grad) == [3.0, 1.0, 2.0]
+    assert first.item() == 3.0
+
+
+def test_arguments_by_name_and_by_position():
+    x = tinyrnn.ones(2)
+    assert numbers(tinyrnn.mul(x, other=x)) == [1.0, 1.0]
+    assert tinyrnn.sum(x, 0, True).shape == (1,)
+    with pytest.raises(TypeError, match="missing the argument 'other'"):
+        tinyrnn.mul(x)
+    with pytest.raises(TypeError, match="argument 'other' must be a Tensor or a number, not str"):
+        tinyrnn.mul(x, "a")
+    with pytest.raises(TypeError, match="complex"):
+        x.long() * 1j
+    assert repr(tinyrnn.mul) == "<primitive mul>"
+    assert (x.double() * np.float32(2)).dtype is tinyrnn.float64
+    assert (x * np.array([2.0, 3.0])).dtype is tinyrnn.float64
+
+
+def test_a_retained_gradient_can_be_replaced():
+    y = leaf(1.0) * 2
+    y.retain_grad()
+    y.grad = tinyrnn.ones((), dtype=tinyrnn.float64)
+    (y * 3).backward()
+    assert y.grad.item() == 4.0
+
+
+def test_in_place_odds_and_ends():
+    x = tinyrnn.zeros(2)
+    x.add_(2.0, tinyrnn.ones(2))  # alpha first, as in old PyTorch code
+    x[np.int64(0)] = tinyrnn.tensor(7)
+    assert numbers(x) == [7.0, 2.0]
+    assert ([1.0, 1.0] @ x.double()).item() == 9.0
+    with pytest.raises(ValueError, match="expected p"):
+        x.norm("nuc")

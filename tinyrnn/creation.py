@@ -164,12 +164,16 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device:
 # -- random --
 
 
-def rand(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def rand(
+    *sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Uniform numbers in [0, 1). ``torch.rand``."""
     return _finish(draw("uniform", _shape(sizes, size), _default(dtype), generator), requires_grad)
 
 
-def randn(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randn(
+    *sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Normal numbers of mean 0 and variance 1. ``torch.randn``."""
     return _finish(draw("normal", _shape(sizes, size), _default(dtype), generator), requires_grad)
 

@@ -123,7 +123,7 @@ def _scalar_dtype(value: Any) -> np.dtype:
         return int64.numpy
     if isinstance(value, builtins.float):
         return _default.numpy
-    return np.dtype(np.complex64 if _default is float32 else np.complex128)
+    raise TypeError(f"a tensor takes integers, floats and booleans, not {type(value).__name__}")
 
 
 def result_type(*operands: Any) -> np.dtype:

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .backend import Array, is_array, quiet, xp_of
+from .backend import Array, Rows, is_array, quiet, xp_of
 
 
 class _Modes(threading.local):
@@ -226,6 +226,7 @@ class Primitive:
     # -- calling --
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        """Run the forward: raw arrays give raw arrays; tensors give tensors, and are recorded if they need to be."""
         if len(args) != len(self.arguments) and not self.variadic:
             args, options = self._bind(args, options)
         for a in args:
@@ -431,8 +432,7 @@ class Primitive:
             if tuple(grads[k].shape) != shape:
                 if not self.elementwise:
                     raise AssertionError(
-                        f"the rule of '{self.name}' for argument {k} returned shape {tuple(grads[k].shape)}; "
-                        f"the argument has shape {shape}"
+                        f"the rule of '{self.name}' for argument {k} returned shape {tuple(grads[k].shape)}; the argument has shape {shape}"
                     )
                 grads[k] = _hooks_from_ops["sum_to"](grads[k], shape=shape)
         return grads
@@ -442,7 +442,8 @@ class Primitive:
         assert self.definition is not None
         values = self._traced_values(node)
         # Through a cast to its own dtype each argument is a tensor of its own, even where one is given twice.
-        args = [_hooks_from_ops["cast"](a, dtype=a.array.dtype) if isinstance(a, Traced) else a for a in (values[n] for n in self.arguments)]
+        cast = _hooks_from_ops["cast"]
+        args = [cast(a, dtype=a.array.dtype) if isinstance(a, Traced) else a for a in (values[n] for n in self.arguments)]
         out = self.definition(*args, **node.options)
         pairs = [(o, one) for o, one in zip(out, g)] if type(out) is tuple else [(out, g)]
         pairs = [(o, one) for o, one in pairs if o.requires_grad]
@@ -543,10 +544,12 @@ def backpropagate(
     def send(edge: tuple[Any, int], g: Any) -> None:
         parent, index = edge
         if index >= 0:
+            if isinstance(g, Rows):
+                g = g.dense()  # rules are written for arrays; only leaves take rows
             if parent in useful:
-                pending.setdefault(parent, {}).setdefault(index, _Sum()).add(g, create_graph)
+                pending.setdefault(parent, {}).setdefault(index, _Sum()).add(g)
         elif wanted is None or id(parent) in wanted:
-            found.setdefault(id(parent), _Sum(parent)).add(g, create_graph)
+            found.setdefault(id(parent), _Sum(parent)).add(g)
 
     for output, g in zip(outputs, grad_outputs):
         send((output, -1) if output.node is None else (output.node, output.index), g)
@@ -594,10 +597,10 @@ class _Sum:
         self.owned = False
         self.leaf = leaf
 
-    def add(self, g: Any, create_graph: bool) -> None:
+    def add(self, g: Any) -> None:
         if self.value is None:
             self.value = g
-        elif self.owned and not create_graph:
+        elif self.owned and is_array(g):
             self.value += g
         else:
             self.value = self.value + g
@@ -625,9 +628,7 @@ def _leading_to(nodes: Iterable[Node], wanted: set) -> dict[Node, bool]:
     """The nodes to visit for ``wanted``, oldest first; ``False`` for those whose own arguments are not wanted."""
     useful: dict[Node, bool] = {}
     for node in sorted(nodes, key=lambda n: n.order):
-        below = any(
-            edge is not None and (id(edge[0]) in wanted if edge[1] < 0 else edge[0] in useful) for edge in node.edges
-        )
+        below = any(edge is not None and (id(edge[0]) in wanted if edge[1] < 0 else edge[0] in useful) for edge in node.edges)
         if below or any((node, k) in wanted for k in range(len(node.outputs))):
             useful[node] = below
     return useful
@@ -645,7 +646,7 @@ def _run_hooks(hooks: list[Callable] | None, g: Any) -> Any:
 
 
 def _tensor(g: Any) -> Any:
-    return g if isinstance(g, Traced) else wrap(g)
+    return g if isinstance(g, Traced) else wrap(g.dense() if isinstance(g, Rows) else g)
 
 
 def _zeros_like_tensor(t: Any) -> Any:
@@ -661,6 +662,8 @@ def own(g: Any) -> Array:
     """The array of a finished gradient in memory that nothing else uses."""
     # A fresh result is held by three names here (the sum, the caller, this argument) and getrefcount's own;
     # more means that a saved value or another gradient shares it, and clipping in place would scale both.
+    if isinstance(g.value, Rows):
+        return g.value
     if type(g.value) is np.ndarray and (g.owned or (g.value.base is None and sys.getrefcount(g.value) <= 2)):
         return g.value
     return xp_of(g.value).array(g.value, copy=True, order="C")
@@ -695,9 +698,9 @@ def _freed_message(roots: Iterable[Node], useful: dict[Node, bool]) -> str:
 
 def _stale_message(node: Node, name: str, now: int, saved: int) -> str:
     value = node.values[name]
-    saved_name = node.names.get(0, (None, ""))
     if name == "y":
-        tensor = describe(*saved_name, node.outputs[0][0]) + ", its output,"
+        saved_name, axes = node.names.get(0, (None, ""))
+        tensor = describe(saved_name, axes, node.outputs[0][0]) + ", its output,"
     else:
         owner = next(t for n, t, version, at in node.versions if n == name and version[0] == now and at == saved)
         tensor = describe(owner.name or name, owner.axes, np.shape(value) if is_array(value) else ())
@@ -732,6 +735,7 @@ class set_grad_enabled:
         modes.grad_enabled = self.previous
 
     def __call__(self, function: Callable) -> Callable:
+        """Decorate a function."""
         modes.grad_enabled = self.previous  # as a decorator it takes effect inside the function only
         return _inside(lambda: set_grad_enabled(self.mode), function)
 

@@ -124,7 +124,7 @@ def _in_double(inputs: Any, differentiable: bool = True) -> tuple:
         if not isinstance(x, Traced) or x.array.dtype.kind != "f":
             return x
         # A float64 leaf stays itself, for a func that reaches it by another way than its arguments.
-        if x.array.dtype == np.float64 and x.is_leaf and x.base is None and x.array.flags.writeable:
+        if x.array.dtype == np.float64 and x.node is None and x.base is None and x.array.flags.writeable:
             return x
         copy: Any = wrap(x.array.astype(np.float64))
         copy.name, copy._requires_grad, copy.promoted = x.name, x.requires_grad, x.array.dtype
@@ -189,9 +189,7 @@ def _analytic(func: Callable, inputs: tuple, checked: list[int]) -> list[list[np
     return result
 
 
-def _numeric(
-    func: Callable, inputs: tuple, k: int, eps: float, atol: float, rtol: float
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _numeric(func: Callable, inputs: tuple, k: int, eps: float, atol: float, rtol: float) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """For each output the numeric Jacobian with respect to input ``k``, and an estimate of its error."""
     columns = [_column(func, inputs, k, at, eps, atol, rtol) for at in np.ndindex(*inputs[k].shape)]
     if not columns:
@@ -201,9 +199,7 @@ def _numeric(
     return [np.stack([c[0] for c in one], 1) for one in by_output], [np.stack([c[1] for c in one], 1) for one in by_output]
 
 
-def _column(
-    func: Callable, inputs: tuple, k: int, at: tuple, eps: float, atol: float, rtol: float
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def _column(func: Callable, inputs: tuple, k: int, at: tuple, eps: float, atol: float, rtol: float) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each output its derivative by one input element, and the error: extrapolated, or by ``eps`` beside a kink."""
     array = inputs[k].array
     held = array[at].copy()
@@ -233,9 +229,7 @@ def _column(
             fine.append((n, np.where(np.isfinite(doubt), doubt, np.inf)))
     finally:
         array[at] = held
-    return [
-        (np.where(c_doubt <= f_doubt, c, f), np.minimum(c_doubt, f_doubt)) for (c, c_doubt), (f, f_doubt) in zip(coarse, fine)
-    ]
+    return [(np.where(c_doubt <= f_doubt, c, f), np.minimum(c_doubt, f_doubt)) for (c, c_doubt), (f, f_doubt) in zip(coarse, fine)]
 
 
 def _compare(

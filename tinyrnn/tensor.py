@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, engine
-from .backend import Array, is_array, to_host, xp_of
+from .backend import Array, Rows, is_array, to_host, xp_of
 from .engine import Traced, backpropagate, key_of, own, wrap
 from .inplace import change
 from .ops import elementwise as ew
@@ -20,7 +20,10 @@ from .ops import reduce as rd
 from .ops import shape as sh
 from .printing import to_text
 
-_bool, _float, _int = bool, float, int  # the types: inside Tensor, the plain names are its methods
+# The types under other names: inside Tensor the plain ones are its methods.
+_bool = bool
+_float = float
+_int = int
 
 
 def _sizes(sizes: tuple) -> tuple:
@@ -83,6 +86,7 @@ class Tensor(Traced):
     __array_priority__ = 1000
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """What every tensor has, also one that unpickling makes without ``__init__``."""
         t = object.__new__(cls)
         t.version = [0]
         return t
@@ -300,8 +304,9 @@ class Tensor(Traced):
 
     # -- gradients --
 
-    @Traced.requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
+    @Traced.requires_grad.setter  # type: ignore[attr-defined]
+    def requires_grad(self, value: _bool) -> None:
+        """Switch the collecting of gradients on or off."""
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -342,14 +347,12 @@ class Tensor(Traced):
                 raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
             if value.shape != self.shape:
                 raise RuntimeError(f"assigned grad has data of a different size: {tuple(value.shape)} for {tuple(self.shape)}")
-        if self.retains_grad:
+        if self.node is not None and self.retains_grad:
             self.node.retained[self.index][0] = value
         else:
             self._grad = value
 
-    def backward(
-        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
-    ) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
         """Add the gradient of this tensor to ``.grad`` of every leaf that it was made from.
 
         Args:
@@ -407,7 +410,7 @@ class Tensor(Traced):
         return ix.getitem(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if not isinstance(value, Traced):
+        if not isinstance(value, Tensor):
             value = xp_of(self.array).asarray(value, dtype=self.array.dtype)
         elif value.dtype != self.dtype:
             value = ew.cast(value, dtype=self.array.dtype)
@@ -415,13 +418,10 @@ class Tensor(Traced):
         if rest is not None:
             self[first][rest] = value
             return
-        index, shape = first, self.array[first].shape
-        if len(value.shape) > len(shape):  # leading axes of size 1 may be dropped, as in NumPy
-            value = value.reshape(value.shape[len(value.shape) - len(shape) :])
-        try:
-            change(self, ix._index_put, value, index=index)
-        except ValueError:
-            raise RuntimeError(f"shape mismatch: value of shape {tuple(value.shape)} cannot be written into shape {shape}") from None
+        extra = value.ndim - self.array[first].ndim if value.ndim else 0
+        if extra > 0:  # leading axes of size 1 may be dropped, as in NumPy
+            value = value.reshape(value.shape[extra:])
+        change(self, ix._index_put, value, index=first)
 
     # -- operators --
 
@@ -564,7 +564,7 @@ class Tensor(Traced):
 
     # -- other dtypes --
 
-    def to(self, *args: Any, dtype: Any = None, copy: bool = False) -> Tensor:
+    def to(self, *args: Any, dtype: Any = None, copy: _bool = False) -> Tensor:
         """The same values as another dtype, or as that of another tensor; itself where nothing changes."""
         for a in args:
             if isinstance(a, Tensor):
@@ -616,12 +616,12 @@ class Tensor(Traced):
         """Ones of this dtype (unless another is given), where this tensor lives."""
         return self.new_full(_sizes(size), 1, dtype=dtype)
 
-    def new_full(self, size: Sequence[int], fill_value: Any, *, dtype: Any = None) -> Tensor:
+    def new_full(self, size: Sequence[_int], fill_value: Any, *, dtype: Any = None) -> Tensor:
         """``fill_value`` everywhere, of this dtype (unless another is given), where this tensor lives."""
         wanted = self.array.dtype if dtype is None else dtypes.as_numpy_dtype(dtype)
         return wrap(xp_of(self.array).full(tuple(size), fill_value, wanted))
 
-    def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
         """A copy of ``data`` of this dtype (unless another is given), where this tensor lives."""
         wanted = self.array.dtype if dtype is None else dtypes.as_numpy_dtype(dtype)
         raw = data.array if isinstance(data, Tensor) else data
@@ -731,10 +731,46 @@ def _refuse_numpy(name: str, ours: str | None, inputs: Sequence) -> None:
         )
 
 
+class RowGradient(Tensor):
+    """The gradient of a large table of which few rows were read. Any tensor, but dense only once somebody looks.
+
+    Clipping and optimisers do not look: they use ``rows``, which is ``None`` as soon as somebody has.
+    """
+
+    rows: Rows | None
+
+    @classmethod
+    def of(cls, rows: Rows) -> RowGradient:
+        """A gradient around rows."""
+        t = cls.__new__(cls)
+        t.rows = rows
+        return t
+
+    @property
+    def shape(self) -> Size:
+        """The sizes of the axes."""
+        return Size(self.array.shape if self.rows is None else self.rows.shape)
+
+    @property  # type: ignore[override]
+    def array(self) -> Array:
+        """The dense array, made when first asked for."""
+        if self.rows is not None:
+            self._dense, self.rows = self.rows.dense(), None
+        return self._dense
+
+    @array.setter
+    def array(self, value: Array) -> None:
+        self._dense, self.rows = value, None
+
+
+def _gradient(array: Array) -> Tensor:
+    return RowGradient.of(array) if isinstance(array, Rows) else wrap(array)
+
+
 class Parameter(Tensor):
     """A tensor that a module learns: it requires grad and is found by ``parameters()``. ``torch.nn.Parameter``."""
 
-    def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
+    def __init__(self, data: Any = None, requires_grad: _bool = True) -> None:
         super().__init__(*(() if data is None else (data,)))
         self._requires_grad = requires_grad
 
@@ -771,8 +807,7 @@ def _first_gradients(outputs: list, given: Any) -> list[Array]:
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         if g.shape != output.shape:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{k}] has a shape of {tuple(g.shape)} and output[{k}] has a shape of "
-                f"{tuple(output.shape)}."
+                f"Mismatch in shape: grad_output[{k}] has a shape of {tuple(g.shape)} and output[{k}] has a shape of {tuple(output.shape)}."
             )
         first.append(g)
     return first
@@ -804,9 +839,10 @@ def backward(
         if create_graph:
             leaf._grad = one.value.clone() if leaf._grad is None else leaf._grad + one.value
         elif leaf._grad is None:
-            leaf._grad = wrap(own(one))
+            leaf._grad = _gradient(own(one))
         else:
-            leaf._grad.array += one.value
+            value = one.value.dense() if isinstance(one.value, Rows) else one.value
+            leaf._grad.array += value
             leaf._grad.version[0] += 1
 
 
@@ -853,7 +889,7 @@ def grad(
     for t in ins:
         one = found.get(key_of(t))
         if one is not None:
-            results.append(one.value if create_graph else wrap(own(one)))
+            results.append(one.value if create_graph else _gradient(own(one)))
         elif materialize_grads:
             results.append(wrap(xp_of(t.array).zeros_like(t.array)))
         elif allow_unused:

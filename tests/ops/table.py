@@ -35,9 +35,9 @@ class Library:
 def tinyrnn_library() -> Library:
     import tinyrnn
     from tinyrnn import inplace
-    from tinyrnn.ops import elementwise, index, linalg, reduce, shape
+    from tinyrnn.ops import elementwise, index, linalg, losses, reduce, shape
 
-    return Library(tinyrnn, elementwise, index, linalg, reduce, shape, inplace)
+    return Library(tinyrnn, elementwise, index, linalg, losses, reduce, shape, inplace)
 
 
 def torch_library() -> Library:
@@ -53,7 +53,10 @@ def torch_library() -> Library:
         repeat=lambda x, sizes: x.repeat(sizes),
         embedding_rows=lambda weight, ids: functional.embedding(ids, weight),
         expand_as_reduced=lambda x, shape, dim, keepdim: (x if keepdim else x.unsqueeze(dim)).expand(shape),
-        one_hot=functional.one_hot,
+        softmax_nll=lambda scores, targets: functional.cross_entropy(scores, targets, reduction="none"),
+        linear_nll=lambda x, w, b, targets, share: (
+            functional.cross_entropy(functional.linear(x, w, b), targets, reduction="none") * share
+        ).sum(),
     )
 
 
@@ -493,9 +496,7 @@ def roll(d: Draw) -> Case:
 
 
 for _name in ("tril", "triu"):
-    OPS[_name] = lambda d, name=_name: (
-        lambda k: Case(lambda t, x: getattr(t, name)(x, diagonal=k), [d.array(d.shape(2))])
-    )(d.int(-3, 3))
+    OPS[_name] = lambda d, name=_name: (lambda k: Case(lambda t, x: getattr(t, name)(x, diagonal=k), [d.array(d.shape(2))]))(d.int(-3, 3))
 
 
 @op
@@ -800,6 +801,28 @@ _EQUATIONS = [
 def einsum(d: Draw) -> Case:
     equation, *shapes = d.pick(_EQUATIONS)
     return Case(lambda t, *xs: t.einsum(equation, *xs), [d.array(s) for s in shapes], approximate=True)
+
+
+# -- losses --
+
+
+@op
+def softmax_nll(d: Draw) -> Case:
+    rows, classes = d.int(1, 3), d.int(1, 4)
+    targets = d.ints((rows,), 0, classes - 1)
+    return Case(lambda t, scores: t.softmax_nll(scores, t.tensor(targets)), [d.array((rows, classes))])
+
+
+@op
+def linear_nll(d: Draw) -> Case:
+    rows, wide, classes = d.int(1, 3), d.int(1, 3), d.int(1, 4)
+    targets, share, bias = d.ints((rows,), 0, classes - 1), d.array((rows,), 0.1, 1.0), d.flag()
+
+    def call(t: Any, x: Any, w: Any, *b: Any) -> Any:
+        return t.linear_nll(x, w, b[0] if b else None, t.tensor(targets), t.tensor(share).to(x.dtype))
+
+    shapes = [(rows, wide), (classes, wide), (classes,)][: 3 if bias else 2]
+    return Case(call, [d.array(s) for s in shapes])
 
 
 # -- what writes into memory: more of these, in random programs, is in tests/test_engine.py --

@@ -62,11 +62,10 @@ def test_dtype_is_kept_inputs_are_not_touched_and_layout_does_not_matter(name, d
         for t, a in zip(inputs, arrays):
             np.testing.assert_array_equal(t.array, a)
             assert t.grad is None or (t.grad.array.dtype == dtype and t.grad.shape == t.shape)
-        try:
-            others = outputs(case.call(ours, *(tinyrnn.from_numpy(strided(a)) for a in arrays)))
-        except RuntimeError as error:
-            assert "view size is not compatible" in str(error)
-            continue
+        scattered = [strided(a) for a in arrays]
+        if name == "reshape":  # a view of such memory is refused, as it should be
+            scattered = arrays
+        others = outputs(case.call(ours, *map(tinyrnn.from_numpy, scattered)))
         for one, other in zip(plain, others):
             assert other.dtype == one.dtype
             if case.arrays and one.dtype.is_floating_point and name != "cast":

@@ -351,9 +351,7 @@ def softplus(input, *, beta=1.0, threshold=20.0):
     return xp.where(scaled > threshold, input, xp.log1p(xp.exp(xp.minimum(scaled, threshold))) / beta)
 
 
-softplus.rule(
-    lambda g, input, beta, threshold: g * where(input * beta > threshold, 1.0, sigmoid(clamp(input * beta, max=threshold)))
-)
+softplus.rule(lambda g, input, beta, threshold: g * where(input * beta > threshold, 1.0, sigmoid(clamp(input * beta, max=threshold))))
 
 
 @primitive(elementwise=True, floating=True)
@@ -382,7 +380,7 @@ def gelu(input: Any, approximate: str = "none") -> Any:
 
 
 def _refuse_non_mask(what: str, mask: Any) -> None:
-    if getattr(mask, "dtype", bool) != bool:
+    if getattr(mask, "dtype", np.dtype(bool)).kind != "b":
         raise RuntimeError(f"{what} to be a boolean tensor, but got a tensor with dtype {mask.dtype}")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import add_rows, as_library_of, scatter_add, to_host, xp_of
+from ..backend import SMALL_TABLE, Rows, add_rows, as_library_of, scatter_add, to_host, xp_of
 from ..engine import Traced, primitive
 from .elementwise import broadcast_to, sum_to
 from .shape import _normal, reshape
@@ -322,7 +322,14 @@ def _add_rows(input, ids, *, rows):
     return y
 
 
-_rows.rule(weight=lambda g, ids, weight_shape: _add_rows(g, ids, rows=weight_shape[0]))
+@_rows.rule
+def _(g, ids, weight_shape):
+    V, E = weight_shape
+    if isinstance(g, np.ndarray) and V > SMALL_TABLE and ids.size:
+        return Rows(ids.reshape(-1), g.reshape(-1, E), V)  # never a (V, E) array where few of its rows were read
+    return _add_rows(g, ids, rows=V)
+
+
 _add_rows.rule(input=lambda g, ids: _rows(g, ids))
 
 

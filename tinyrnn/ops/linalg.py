@@ -49,10 +49,7 @@ def matmul(input: Any, other: Any) -> Any:
         return matmul(input, unsqueeze(other, dim=1)).squeeze(-1)
     if len(b) == 2 and len(a) > 2:  # one large GEMM instead of many small ones
         return reshape(_matmul(reshape(input, shape=(-1, a[-1])), other), shape=(*a[:-1], b[1]))
-    try:
-        return _matmul(input, other)
-    except ValueError as error:
-        raise RuntimeError(f"matmul: the leading axes of {a} and {b} do not broadcast") from error
+    return _matmul(input, other)
 
 
 def _by(shape: tuple[int, ...]) -> str:
@@ -144,9 +141,7 @@ def _einsum(*operands, subscripts):
 def _(g, operands, subscripts, needs):
     terms, result = subscripts.split("->")
     inputs = terms.split(",")
-    return [
-        _einsum_gradient(g, operands, inputs, result, k) if needed else None for k, needed in enumerate(needs)
-    ]
+    return [_einsum_gradient(g, operands, inputs, result, k) if needed else None for k, needed in enumerate(needs)]
 
 
 def _einsum_gradient(g: Any, operands: Any, inputs: list[str], result: str, k: int) -> Any:

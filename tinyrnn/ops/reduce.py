@@ -72,8 +72,7 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
         input = input.to(dtype)
     if not input.dtype.is_floating_point:
         raise RuntimeError(
-            f"mean(): could not infer output dtype. Input dtype must be a floating point dtype. Got: {input.dtype}. "
-            "Use x.float().mean()."
+            f"mean(): could not infer output dtype. Input dtype must be a floating point dtype. Got: {input.dtype}. Use x.float().mean()."
         )
     return _mean(input, dim=dim, keepdim=keepdim)
 

@@ -27,9 +27,7 @@ def reshape(input, *, shape):
     try:
         return input.reshape(shape)
     except ValueError:
-        raise RuntimeError(
-            f"shape '{list(shape)}' is invalid for input of size {input.size} (shape {input.shape})"
-        ) from None
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {input.size} (shape {input.shape})") from None
 
 
 reshape.rule(lambda g, input_shape: reshape(g, shape=input_shape))
@@ -217,9 +215,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     for k, t in enumerate(tensors):
         shape = tuple(t.shape)
         if len(shape) != len(first) or shape[:dim] != first[:dim] or shape[dim + 1 :] != first[dim + 1 :]:
-            raise RuntimeError(
-                f"Sizes of tensors must match except in dimension {dim}: tensor 0 has shape {first}, tensor {k} has {shape}"
-            )
+            raise RuntimeError(f"Sizes of tensors must match except in dimension {dim}: tensor 0 has shape {first}, tensor {k} has {shape}")
     return _cat(*_one_dtype(tensors), dim=dim)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from ..backend import Array, as_library_of, quiet, xp_of
 from ..creation import full_like
 from ..engine import enable_grad, wrap
-from ..tensor import Tensor
+from ..tensor import RowGradient, Tensor
 
 Group = dict[str, Any]
 State = dict[str, Any]
@@ -81,18 +81,25 @@ def blocks(p: Tensor, group: Group, *buffers: Array | None, decay: bool = True) 
     ``x`` is the parameter and ``g`` the gradient to descend: negated for ``maximize``, plus the gradient
     ``weight_decay * x`` of the L2 penalty (unless ``decay=False``).
     """
-    whole = (p.array, p.grad.array, *buffers)
-    pieces: Iterable[Any] = [whole]
-    if xp_of(p.array) is np and all(a is None or a.flags.c_contiguous for a in whole):
-        flat = [a if a is None else a.reshape(-1) for a in whole]
-        size = BLOCK_BYTES // p.array.itemsize
-        pieces = ([a if a is None else a[k : k + size] for a in flat] for k in range(0, p.array.size, size))
-    for x, g, *rest in pieces:
+    rows = p.grad.rows if isinstance(p.grad, RowGradient) else None
+    pieces: Iterable[Any]
+    if xp_of(p.array) is np and all(a is None or a.flags.c_contiguous for a in (p.array, *buffers)):
+        n, size = p.array.size, BLOCK_BYTES // p.array.itemsize
+        flat = [a if a is None else a.reshape(-1) for a in (p.array, *buffers)]
+        gradient = rows.piece if rows is not None else _slice_of(p.grad.array.reshape(-1))
+        pieces = ([a if a is None else a[k : k + size] for a in flat] + [gradient(k, min(k + size, n))] for k in range(0, n, size))
+    else:
+        pieces = [(p.array, *buffers, p.grad.array)]
+    for x, *rest, g in pieces:
         if group["maximize"]:
             g = -g
         if decay and group["weight_decay"] != 0:
             g = g + group["weight_decay"] * x
         yield (x, g, *rest)
+
+
+def _slice_of(flat: Array) -> Callable[[int, int], Array]:
+    return lambda begin, end: flat[begin:end]
 
 
 class Optimizer:

@@ -10,7 +10,7 @@ from typing import Any
 from ...backend import quiet, xp_of
 from ...creation import tensor
 from ...engine import wrap
-from ...tensor import Tensor
+from ...tensor import RowGradient, Tensor
 
 
 def _gradients(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
@@ -45,24 +45,31 @@ def clip_grad_norm_(
     if not gradients:
         return tensor(0.0)
     norm_type = float(norm_type)
-    xp = xp_of(gradients[0].array)
+    xp = xp_of(_stored(gradients[0]))
     with quiet():
-        total = _norm(xp, xp.stack([_norm(xp, g.array, norm_type) for g in gradients]), norm_type)
+        total = _norm(xp, xp.stack([_norm(xp, _stored(g), norm_type) for g in gradients]), norm_type)
         if error_if_nonfinite and not math.isfinite(float(total)):
             raise RuntimeError(
                 f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. "
                 "To disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
             )
         scale = xp.minimum(max_norm / (total + 1e-6), 1.0)
-        for g in gradients:
-            g.array *= scale.astype(g.array.dtype)
-            g.version[0] += 1
+        if not scale >= 1:  # nan spoils all, as in PyTorch
+            for g in gradients:
+                numbers = _stored(g)
+                numbers *= scale.astype(numbers.dtype)
+                g.version[0] += 1
     return wrap(xp.asarray(total))
+
+
+def _stored(g: Tensor) -> Any:
+    """The numbers of a gradient; of one that is zero but in some rows, only those."""
+    return g.rows.values if isinstance(g, RowGradient) and g.rows is not None else g.array
 
 
 def _norm(xp: Any, x: Any, p: float) -> Any:
     if p == 2:
-        return xp.sqrt((x * x).sum())
+        return xp.sqrt(xp.vdot(x, x))
     size = xp.abs(x)
     if math.isinf(p):
         return size.max() if p > 0 else size.min()
