@@ -751,7 +751,7 @@ class RowGradient(Tensor):
         """The sizes of the axes."""
         return Size(self.array.shape if self.rows is None else self.rows.shape)
 
-    @property  # type: ignore[override]
+    @property
     def array(self) -> Array:
         """The dense array, made when first asked for."""
         if self.rows is not None:

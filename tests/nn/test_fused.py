@@ -92,10 +92,10 @@ def test_one_tensor_given_twice_gets_both_gradients(kind):
     x, states = inputs_of(layer, 3, 1)
     shared = x[:1]
     for create_graph in (False, True):
-        run = lambda: tinyrnn.grad(weighted_sum(layer, x, (shared,) * layer.states), [x], create_graph=create_graph)
-        fused = run()
+        options = {"create_graph": create_graph}
+        fused = tinyrnn.grad(weighted_sum(layer, x, (shared,) * layer.states), [x], **options)
         with nn.definition():
-            close(fused, run(), 1e-12, kind)
+            close(fused, tinyrnn.grad(weighted_sum(layer, x, (shared,) * layer.states), [x], **options), 1e-12, kind)
 
 
 @all_kinds

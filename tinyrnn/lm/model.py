@@ -51,7 +51,7 @@ class LanguageModel(nn.Module):
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
         if tied and embedding_dim != hidden_size:
             raise ValueError(f"tied weights need embedding_dim equal to hidden_size, got {embedding_dim} and {hidden_size}")
-        self.config = {
+        self.config: dict[str, Any] = {
             "vocab_size": int(vocab_size),  # often ids.max() + 1, which JSON does not take
             "embedding_dim": embedding_dim,
             "hidden_size": hidden_size,

@@ -22,9 +22,7 @@ def _blocks(a: Array, H: int) -> Array:
     return a.reshape(*a.shape[:-1], a.shape[-1] // H, H).swapaxes(-3, -2)
 
 
-def forward(
-    x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None, reset_after: bool
-) -> Saved:
+def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None, reset_after: bool) -> Saved:
     """:func:`tinyrnn.nn.cells.gru_step` (or ``gru_reset_before_step``) over x (T, N, D) from h0 (N, H)."""
     xp = xp_of(x)
     T, N, D = x.shape
@@ -65,9 +63,7 @@ def forward(
     return Saved(h, rz, n, m)
 
 
-def backward(
-    saved: Saved, w_hh: Array, dy: Array | None, dh_n: Array | None, reset_after: bool
-) -> tuple[Array, Array]:
+def backward(saved: Saved, w_hh: Array, dy: Array | None, dh_n: Array | None, reset_after: bool) -> tuple[Array, Array]:
     """From the gradients of the outputs (T, N, H) and of the last state: ``da`` (T, N, 4H) and that of the first state.
 
     The four blocks of ``da`` are the gradients of: what the state contributes to n, then r, z and n. So the last three
