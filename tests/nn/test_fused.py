@@ -89,7 +89,7 @@ def test_second_derivatives_come_from_the_definition(kind):
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "LSTM projected"])  # its two states differ in size
 def test_one_tensor_given_twice_gets_both_gradients(kind):
     layer = layer_of(kind, H=3)
-    x, states = inputs_of(layer, 3, 1)
+    x, _ = inputs_of(layer, 3, 1)
     shared = x[:1]
     for create_graph in (False, True):
         options = {"create_graph": create_graph}
