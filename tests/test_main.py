@@ -46,6 +46,12 @@ def trained(cli):
     assert cli("train", "t.txt", *SMALL)[0] == 0
 
 
+def environment(**changes):
+    """For a process of its own: output buffered as usual, and one thread, which a busy machine does not slow down tenfold."""
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return {**usual, "OPENBLAS_NUM_THREADS": "1", **changes}
+
+
 def complains(result, message, code=1):
     """Whether it ended with exactly one line that says this."""
     got, _, err = result
@@ -166,16 +172,16 @@ def test_without_a_file_it_reads_what_python_carries(cli):
     assert (code, err) == (0, "") and out.startswith("Reading pydoc_data.topics, the Python language reference.")
 
 
-def test_real_text_is_learnt_well_beyond_pairs_of_characters(cli):
-    """In seconds, by the default model; the text of both sources is cut so that they take equally long."""
+def test_real_text_is_learnt_well_beyond_pairs_of_characters():
     source = DATA / "tinyshakespeare" / "input.txt"
     words = source.read_text() if source.is_file() else text.default_corpus_text()
     Path("t.txt").write_text(words[:200_000])
-    code, out, _ = cli("train", "t.txt", "--epochs", 1, "--sample", 0)
-    assert code == 0
+    options = ["--epochs", "1", "--nhid", "128", "--batch-size", "10", "--bptt", "32", "--lr", "0.01", "--sample", "0"]
+    command = [sys.executable, "-m", "tinyrnn", "train", "t.txt", *options]
+    out = subprocess.run(command, capture_output=True, text=True, check=True, env=environment()).stdout
     model, bigram = (float(re.search(pattern, out)[1]) for pattern in (r"= ([\d.]+) bits/char \(state", r"reaches ([\d.]+) bits"))
-    assert 1.5 < model < bigram - 0.4
-    assert Path("tinyrnn-lm.safetensors").is_file()
+    assert 1.5 < model < bigram - 0.5
+    assert lm.load_checkpoint("tinyrnn-lm.safetensors").info["epoch"] == 1  # the name where none is given
 
 
 # -- generation --
@@ -401,10 +407,6 @@ def test_standard_input(cli, monkeypatch):
 # -- in a process of its own --
 
 
-def environment(**changes):
-    return {**{name: value for name, value in os.environ.items() if not name.startswith("PYTHONUNBUFFERED")}, **changes}
-
-
 @pytest.fixture
 def start():
     """Start a command; whatever is still running at the end is ended."""
@@ -451,8 +453,8 @@ LONG = [*SMALL, "--log-interval", "1", "--epochs", "1000", "--schedule", "consta
 def test_ctrl_c(start, when, options, said, epoch):
     Path("t.txt").write_text(TEXT * 10 if "--bptt" in options else TEXT)
     if "--valid" in options:
-        Path("t.txt").write_text(TEXT * 1000)
-        options = [*options, "--bptt", "2300", "--batch-size", "10"]
+        Path("t.txt").write_text(TEXT * 400)
+        options = [*options, "--bptt", "920", "--batch-size", "10"]
     process = start("train", "t.txt", *LONG, *options)
     lines_until(process, when)
     time.sleep(0.3 if "--valid" in options else 0)  # the last batch is not over when its line is out
@@ -466,8 +468,8 @@ def test_ctrl_c(start, when, options, said, epoch):
 
 
 def test_ctrl_c_twice_ends_at_once(start):
-    Path("t.txt").write_text(TEXT * 2000)
-    process = start("train", "t.txt", *LONG, "--valid", "0.99", "--bptt", "2300", "--batch-size", "2")
+    Path("t.txt").write_text(TEXT * 800)
+    process = start("train", "t.txt", *LONG, "--valid", "0.99", "--bptt", "920", "--batch-size", "2")
     lines_until(process, r"\| epoch   1 \|     4/    4")
     for _ in range(2):
         time.sleep(0.3)
