@@ -19,7 +19,6 @@ import numpy as np
 from .workloads import Workload, batches, weights
 
 CLIP, LR = 0.25, 1e-3
-LARGE = 4096  # words: from here on, the loss is computed in blocks of rows
 
 
 class Variant:
@@ -178,7 +177,7 @@ class Eager(Variant):
 
 
 class TinyRNN(Eager):
-    """tinyrnn as a user gets it: fused."""
+    """tinyrnn as a user gets it: fused, and for large V the loss in blocks of rows."""
 
     def __init__(self, workload: Workload, dtype: str = "float32") -> None:
         self.lib = importlib.import_module("tinyrnn")
@@ -192,14 +191,6 @@ class TinyRNN(Eager):
         if w.one_hot:
             return super().make_model()
         return self.lib.lm.LanguageModel(w.V, w.E, w.H, w.layers, w.cell, w.dropout)
-
-    def loss(self, tokens: Any, targets: Any, state: Any) -> tuple[Any, Any]:
-        """The model's; for large V in blocks of rows, until the model does so by itself."""
-        if self.workload.V < LARGE:
-            return super().loss(tokens, targets, state)
-        model = self.model
-        x, state = model.rnn(model.drop(model.encoder(tokens)), state)
-        return self.lib.nn.functional.linear_cross_entropy(model.drop(x), model.decoder.weight, model.decoder.bias, targets), state
 
     def generate(self, length: int) -> list[int]:
         """The library's own generator."""

@@ -49,7 +49,7 @@ from .dtypes import (
     short,
     uint8,
 )
-from .engine import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .engine import enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
 from .ops.elementwise import (
     abs,
     add,
@@ -141,7 +141,7 @@ from .ops.shape import (
     unbind,
     unsqueeze,
 )
-from .tensor import Parameter, Size, Tensor, grad
+from .tensor import Parameter, Size, Tensor
 
 from . import nn, optim  # isort: skip
 

@@ -22,8 +22,7 @@ import numpy as np
 
 from .backend import quiet, to_host, xp_of
 from .creation import randn
-from .engine import Traced, enable_grad, wrap
-from .tensor import grad
+from .engine import Traced, enable_grad, grad, wrap
 
 _COARSE = 1e-3  # extrapolated from this step, h**4 truncation and the rounding of h meet at about 1e-12
 

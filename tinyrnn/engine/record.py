@@ -1,44 +1,20 @@
-"""The autograd engine: it records which primitive made which tensor, and walks that record backwards.
-
-A *primitive* is a function of raw arrays together with one rule for each argument that says how the
-gradient arriving at its output, ``g``, becomes the gradient of that argument::
-
-    @primitive(elementwise=True)
-    def mul(input, other):
-        return input * other
-
-    mul.rule(input=lambda g, other: g * other, other=lambda g, input: g * input)
-
-A rule asks by name for what it needs: an argument, an option, the output ``y``, or only the shape of an
-argument (``input_shape``). Just these are kept for the backward pass, and nothing else is. Rules are written
-with operators and primitives only, so the same rule runs on raw arrays (the fast way, no overhead) and,
-under ``create_graph=True``, on tensors, where it is recorded in turn: higher derivatives need no more code.
-
-Reading order: :class:`Primitive` (``__call__``, then ``pull``), :class:`Node`, :func:`backpropagate`.
-"""
+"""Recording: which primitive made which tensor, from what, and what its rules will need."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import itertools
-import sys
-import threading
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import dtypes
-from .backend import Array, Rows, is_array, quiet, xp_of
+from .. import dtypes
+from ..backend import Array, Rows, is_array, quiet, xp_of
+from .modes import modes, set_grad_enabled
 
-
-class _Modes(threading.local):
-    grad_enabled = True
-
-
-modes = _Modes()
 _creation_order = itertools.count()
 
 
@@ -84,6 +60,7 @@ class Traced:
 
 
 _tensor_class: type[Traced] = Traced
+_row_class: type[Traced] = Traced
 
 
 def register_tensor_class(cls: type[Traced]) -> type[Traced]:
@@ -93,10 +70,19 @@ def register_tensor_class(cls: type[Traced]) -> type[Traced]:
     return cls
 
 
+def register_row_class(cls: type[Traced]) -> type[Traced]:
+    """Class decorator: gradients that are zero but in some rows are of this class."""
+    global _row_class
+    _row_class = cls
+    return cls
+
+
 def wrap(array: Array, node: Node | None = None, index: int = 0) -> Any:
-    """A tensor around an array, made by output ``index`` of ``node``."""
+    """A tensor around an array (or around rows), made by output ``index`` of ``node``."""
+    if isinstance(array, Rows):
+        return _row_class.of(array)  # type: ignore[attr-defined]
     t = _tensor_class.__new__(_tensor_class)
-    t.array = array if type(array) is np.ndarray or not isinstance(array, np.generic) else np.asarray(array)
+    t.array = np.asarray(array) if isinstance(array, np.generic) else array
     t.version = [0]
     if node is not None:
         t.node = node
@@ -312,14 +298,14 @@ class Primitive:
             return tuple(np.asarray(a, target) if k in self.promoted else a for k, a in enumerate(args))
         if not mixed and (first.kind == "f" or not (numbers or self.floating)):
             return args
-        target = dtypes.result_type(*(_raw(args[k]) for k in self.promoted))
+        target = dtypes.result_type(*(raw_of(args[k]) for k in self.promoted))
         if self.floating and target.kind in "biu":
             target = dtypes.get_default_dtype().numpy
         cast = list(args)
         for k in self.promoted:
             a = args[k]
             if isinstance(a, Traced):
-                cast[k] = a if a.array.dtype == target else _hooks_from_ops["cast"](a, dtype=target)
+                cast[k] = a if a.array.dtype == target else from_ops["cast"](a, dtype=target)
             elif is_array(a):
                 cast[k] = a.astype(target, copy=False)
             elif isinstance(a, int) and target.kind in "iu":
@@ -402,79 +388,6 @@ class Primitive:
                 t._stamp = a.version[0]
         return t
 
-    # -- going backwards --
-
-    def pull(self, node: Node, g: Any, create_graph: bool) -> list:
-        """The gradients of the arguments from ``g``, the gradient(s) of the output(s)."""
-        for name, _, version, saved in node.versions:
-            if version[0] != saved:
-                raise RuntimeError(_stale_message(node, name, version[0], saved))
-        if create_graph and self.definition is not None:
-            return self._pull_definition(node, g)
-        values = self._traced_values(node) if create_graph else node.values
-        needs = tuple(edge is not None for edge in node.edges)
-        if self.joint is not None:
-            function, names = self.joint
-            extra = {"needs": needs} if self.joint_needs else {}
-            grads = list(function(g, *(values[n] for n in names), **extra))
-        else:
-            grads = [None] * len(needs)
-            for k, needed in enumerate(needs):
-                if needed:
-                    function, names = self.rules[k]  # type: ignore[misc]
-                    grads[k] = function(g, *[values[n] for n in names])
-        for k, edge in enumerate(node.edges):
-            if edge is None:
-                grads[k] = None
-                continue
-            parent, index = edge
-            shape = parent.array.shape if index < 0 else parent.outputs[index][0]
-            if tuple(grads[k].shape) != shape:
-                if not self.elementwise:
-                    raise AssertionError(
-                        f"the rule of '{self.name}' for argument {k} returned shape {tuple(grads[k].shape)}; the argument has shape {shape}"
-                    )
-                grads[k] = _hooks_from_ops["sum_to"](grads[k], shape=shape)
-        return grads
-
-    def _pull_definition(self, node: Node, g: Any) -> list:
-        """The gradients as tensors, by running the definition under recording and differentiating that."""
-        assert self.definition is not None
-        values = self._traced_values(node)
-        # Through a cast to its own dtype each argument is a tensor of its own, even where one is given twice.
-        cast = _hooks_from_ops["cast"]
-        args = [cast(a, dtype=a.array.dtype) if isinstance(a, Traced) else a for a in (values[n] for n in self.arguments)]
-        out = self.definition(*args, **node.options)
-        pairs = [(o, one) for o, one in zip(out, g)] if type(out) is tuple else [(out, g)]
-        pairs = [(o, one) for o, one in pairs if o.requires_grad]
-        targets = [a for a, edge in zip(args, node.edges) if edge is not None]
-        found = backpropagate([o for o, _ in pairs], [one for _, one in pairs], targets, create_graph=True, retain_graph=True)
-        sums = [None if edge is None else found.get(key_of(a)) for a, edge in zip(args, node.edges)]
-        return [None if edge is None else (one.value if one else _zeros_like_tensor(a)) for one, a, edge in zip(sums, args, node.edges)]
-
-    def _traced_values(self, node: Node) -> dict[str, Any]:
-        """The saved values as tensors that are linked to their history."""
-        values = dict(node.values)
-        if "y" in values:
-            y = values["y"]
-            several = type(y) is tuple
-            values["y"] = tuple(wrap(o, node, k) for k, o in enumerate(y)) if several else wrap(y, node, 0)
-
-        def traced(raw: Any, edge: tuple | None) -> Any:
-            if edge is None:
-                return wrap(raw) if is_array(raw) else raw
-            return edge[0] if edge[1] < 0 else wrap(raw, *edge)
-
-        if self.variadic:
-            name = self.arguments[0]
-            if name in values:
-                values[name] = tuple(map(traced, values[name], node.edges))
-        else:
-            for k, name in enumerate(self.arguments):
-                if name in values:
-                    values[name] = traced(values[name], node.edges[k])
-        return values
-
 
 def primitive(
     forward: Callable | None = None, *, elementwise: bool = False, floating: bool = False, view: bool = False, saves: bool = False
@@ -494,331 +407,23 @@ def primitive(
     return Primitive(forward, elementwise, floating, view, saves)
 
 
-_hooks_from_ops: dict[str, Callable] = {}
+from_ops: dict[str, Callable] = {}
 
 
 def provides(name: str) -> Callable:
     """Decorator for the two primitives that the engine itself calls: ``sum_to`` and ``cast``."""
 
     def register(op: Callable) -> Callable:
-        _hooks_from_ops[name] = op
+        from_ops[name] = op
         return op
 
     return register
 
 
-def _raw(a: Any) -> Any:
+def raw_of(a: Any) -> Any:
+    """The array of a tensor; anything else as it is."""
     return a.array if isinstance(a, Traced) else a
 
 
 def _wanted(function: Callable) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)[1:]
-
-
-# -- the backward pass --------------------------------------------------------------------------------
-
-
-def backpropagate(
-    outputs: Sequence[Traced],
-    grad_outputs: Sequence[Any],
-    targets: Sequence[Traced] | None,
-    *,
-    create_graph: bool,
-    retain_graph: bool,
-) -> dict[Any, Any]:
-    """Walk from ``outputs`` back to the leaves, newest node first, each node once.
-
-    A node's gradients are complete when its turn comes, because whatever used its outputs is newer. Returns
-    the gradients of ``targets``, or of every leaf when ``targets`` is ``None``, under the key of :func:`key_of`.
-    """
-    roots = [o.node for o in outputs if o.node is not None]
-    nodes = _reachable(roots)
-    wanted = None if targets is None else {key_of(t) for t in targets}
-    useful = nodes if wanted is None else _leading_to(nodes, wanted)
-    if any(node.freed and below for node, below in useful.items()):
-        raise RuntimeError(_freed_message(roots, useful))
-
-    found: dict[Any, Any] = {}
-    pending: dict[Node, dict[int, _Sum]] = {}
-
-    def send(edge: tuple[Any, int], g: Any) -> None:
-        parent, index = edge
-        if index >= 0:
-            if isinstance(g, Rows):
-                g = g.dense()  # rules are written for arrays; only leaves take rows
-            if parent in useful:
-                pending.setdefault(parent, {}).setdefault(index, _Sum()).add(g)
-        elif wanted is None or id(parent) in wanted:
-            found.setdefault(id(parent), _Sum(parent)).add(g)
-
-    for output, g in zip(outputs, grad_outputs):
-        send((output, -1) if output.node is None else (output.node, output.index), g)
-
-    with set_grad_enabled(create_graph), quiet():
-        for node in sorted(useful, key=lambda n: n.order, reverse=True):
-            sums = pending.pop(node, None)
-            if sums is None:
-                continue
-            for index, one in sums.items():
-                one.value = _run_hooks(node.hooks.get(index), one.value)
-                if index in node.retained:
-                    slot = node.retained[index]
-                    slot[0] = _tensor(one.value).clone() if slot[0] is None else slot[0] + _tensor(one.value)
-                if wanted is not None and (node, index) in wanted:
-                    found[node, index] = one
-            if wanted is not None and useful[node] is False:
-                continue  # itself a target, and nothing below it is wanted
-            if not node.several:
-                g = sums[0].value
-            else:
-                g = tuple(
-                    sums[k].value if k in sums else _zeros_like_output(next(iter(sums.values())).value, *node.outputs[k])
-                    for k in range(len(node.outputs))
-                )
-            for edge, grad in zip(node.edges, node.op.pull(node, g, create_graph)):
-                if edge is not None:
-                    send(edge, grad)
-            del g, sums, grad
-            if not retain_graph:
-                node.release()
-        for one in found.values():
-            if one.leaf is not None:
-                one.value = _run_hooks(one.leaf._hooks, one.value)
-    return found
-
-
-class _Sum:
-    """A gradient that is arriving in parts: the first by reference, the second allocates, later ones in place."""
-
-    __slots__ = ("leaf", "owned", "value")
-
-    def __init__(self, leaf: Traced | None = None) -> None:
-        self.value: Any = None
-        self.owned = False
-        self.leaf = leaf
-
-    def add(self, g: Any) -> None:
-        if self.value is None:
-            self.value = g
-        elif self.owned and is_array(g):
-            self.value += g
-        else:
-            self.value = self.value + g
-            self.owned = is_array(self.value) and self.value.ndim > 0
-
-
-def key_of(t: Traced) -> Any:
-    """What a tensor's gradient is filed under: its node and output index, or for a leaf its identity."""
-    t.refresh()
-    return id(t) if t.node is None else (t.node, t.index)
-
-
-def _reachable(roots: Iterable[Node]) -> dict[Node, bool]:
-    seen = dict.fromkeys(roots, True)
-    stack = list(seen)
-    while stack:
-        for edge in stack.pop().edges:
-            if edge is not None and edge[1] >= 0 and edge[0] not in seen:
-                seen[edge[0]] = True
-                stack.append(edge[0])
-    return seen
-
-
-def _leading_to(nodes: Iterable[Node], wanted: set) -> dict[Node, bool]:
-    """The nodes to visit for ``wanted``, oldest first; ``False`` for those whose own arguments are not wanted."""
-    useful: dict[Node, bool] = {}
-    for node in sorted(nodes, key=lambda n: n.order):
-        below = any(edge is not None and (id(edge[0]) in wanted if edge[1] < 0 else edge[0] in useful) for edge in node.edges)
-        if below or any((node, k) in wanted for k in range(len(node.outputs))):
-            useful[node] = below
-    return useful
-
-
-def _run_hooks(hooks: list[Callable] | None, g: Any) -> Any:
-    if not hooks:
-        return g
-    raw = not isinstance(g, Traced)
-    for hook in list(hooks):
-        replacement = hook(_tensor(g))
-        if replacement is not None:
-            g = replacement.array if raw else replacement
-    return g
-
-
-def _tensor(g: Any) -> Any:
-    return g if isinstance(g, Traced) else wrap(g.dense() if isinstance(g, Rows) else g)
-
-
-def _zeros_like_tensor(t: Any) -> Any:
-    return wrap(xp_of(t.array).zeros_like(t.array))
-
-
-def _zeros_like_output(sibling: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-    zeros = xp_of(_raw(sibling)).zeros(shape, dtype)
-    return wrap(zeros) if isinstance(sibling, Traced) else zeros
-
-
-def own(g: Any) -> Array:
-    """The array of a finished gradient in memory that nothing else uses."""
-    # A fresh result is held by three names here (the sum, the caller, this argument) and getrefcount's own;
-    # more means that a saved value or another gradient shares it, and clipping in place would scale both.
-    if isinstance(g.value, Rows):
-        return g.value
-    if type(g.value) is np.ndarray and (g.owned or (g.value.base is None and sys.getrefcount(g.value) <= 2)):
-        return g.value
-    return xp_of(g.value).array(g.value, copy=True, order="C")
-
-
-# -- errors -------------------------------------------------------------------------------------------
-
-
-def _freed_message(roots: Iterable[Node], useful: dict[Node, bool]) -> str:
-    """Name the tensors by which a live graph hangs on to a freed one."""
-    carried: dict[str, None] = {}
-    seen: set[Node] = set()
-    stack: list[tuple[Node, int, str | None]] = [(node, 0, None) for node in roots]
-    while stack:
-        node, index, through = stack.pop()
-        shape = node.outputs[index][0]
-        if index in node.names:
-            through = describe(*node.names[index], shape)
-        if node.freed:
-            carried[through or f"the output of {node.op.name} ({describe(None, '', shape)[len('a tensor of ') :]})"] = None
-        elif node not in seen and node in useful:
-            seen.add(node)
-            stack += [(*edge, through) for edge in node.edges if edge is not None and edge[1] >= 0]
-    what = " and ".join(list(carried)[:4])
-    return (
-        f"backward() reached {what} again: its graph was freed by an earlier backward().\n"
-        "A hidden state carried from the last batch still holds that batch's history. Cut it there: "
-        "h = h.detach()\n(truncated BPTT; an LSTM's state is a pair, and both h and c must be detached). "
-        "For two losses on one graph, pass retain_graph=True to the first backward()."
-    )
-
-
-def _stale_message(node: Node, name: str, now: int, saved: int) -> str:
-    value = node.values[name]
-    if name == "y":
-        saved_name, axes = node.names.get(0, (None, ""))
-        tensor = describe(saved_name, axes, node.outputs[0][0]) + ", its output,"
-    else:
-        owner = next(t for n, t, version, at in node.versions if n == name and version[0] == now and at == saved)
-        tensor = describe(owner.name or name, owner.axes, np.shape(value) if is_array(value) else ())
-    return (
-        f"{node.op.name} needs {tensor} for its gradient, but that tensor was changed in place after use "
-        f"(version {now}, saved at version {saved}).\nChange a copy instead: x = x.clone(), or use the op "
-        "without the trailing underscore: x = x + 1 for x += 1."
-    )
-
-
-# -- switches -----------------------------------------------------------------------------------------
-
-
-class set_grad_enabled:
-    """Record or do not record what follows, as a call, a context manager or a decorator.
-
-    >>> import tinyrnn
-    >>> with tinyrnn.set_grad_enabled(False):
-    ...     tinyrnn.is_grad_enabled()
-    False
-    """
-
-    def __init__(self, mode: bool) -> None:
-        self.mode = bool(mode)
-        self.previous = modes.grad_enabled
-        modes.grad_enabled = self.mode
-
-    def __enter__(self) -> None:
-        modes.grad_enabled = self.mode
-
-    def __exit__(self, *exc: Any) -> None:
-        modes.grad_enabled = self.previous
-
-    def __call__(self, function: Callable) -> Callable:
-        """Decorate a function."""
-        modes.grad_enabled = self.previous  # as a decorator it takes effect inside the function only
-        return _inside(lambda: set_grad_enabled(self.mode), function)
-
-
-class _Switch:
-    mode: bool
-
-    def __init__(self) -> None:
-        self.previous: list[bool] = []
-
-    def __new__(cls, function: Callable | None = None) -> Any:
-        switch = super().__new__(cls)
-        if function is None:
-            return switch
-        switch.__init__()  # type: ignore[misc]
-        return switch(function)
-
-    def __enter__(self) -> None:
-        self.previous.append(modes.grad_enabled)
-        modes.grad_enabled = self.mode
-
-    def __exit__(self, *exc: Any) -> None:
-        modes.grad_enabled = self.previous.pop()
-
-    def __call__(self, function: Callable) -> Callable:
-        return _inside(type(self), function)
-
-
-class no_grad(_Switch):
-    """Do not record: results have no history. A context manager, or a decorator with or without brackets.
-
-    >>> import tinyrnn
-    >>> w = tinyrnn.ones(2, requires_grad=True)
-    >>> with tinyrnn.no_grad():
-    ...     print((w * 2).requires_grad)
-    False
-    """
-
-    mode = False
-
-
-class enable_grad(_Switch):
-    """Record again, inside a :class:`no_grad`."""
-
-    mode = True
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations are being recorded."""
-    return modes.grad_enabled
-
-
-def _inside(context: Callable, function: Callable) -> Callable:
-    if inspect.isgeneratorfunction(function):
-
-        @functools.wraps(function)
-        def generator(*args: Any, **kwargs: Any) -> Any:
-            it = function(*args, **kwargs)
-            step: Callable = it.__next__
-            try:
-                while True:
-                    with context():
-                        try:
-                            value = step()
-                        except StopIteration as stop:
-                            return stop.value
-                    try:
-                        sent = yield value
-                    except GeneratorExit:
-                        raise
-                    except BaseException as error:
-                        step = functools.partial(it.throw, error)
-                    else:
-                        step = functools.partial(it.send, sent)
-            finally:
-                with context():
-                    it.close()
-
-        return generator
-
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with context():
-            return function(*args, **kwargs)
-
-    return wrapper

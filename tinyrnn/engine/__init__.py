@@ -1,0 +1,42 @@
+"""The autograd engine: it records which primitive made which tensor, and walks that record backwards.
+
+A *primitive* is a function of raw arrays together with one rule for each argument that says how the
+gradient arriving at its output, ``g``, becomes the gradient of that argument::
+
+    @primitive(elementwise=True)
+    def mul(input, other):
+        return input * other
+
+    mul.rule(input=lambda g, other: g * other, other=lambda g, input: g * input)
+
+A rule asks by name for what it needs: an argument, an option, the output ``y``, or only the shape of an
+argument (``input_shape``). Just these are kept for the backward pass, and nothing else is. Rules are written
+with operators and primitives only, so the same rule runs on raw arrays (the fast way, no overhead) and,
+under ``create_graph=True``, on tensors, where it is recorded in turn: higher derivatives need no more code.
+
+Reading order: :class:`Primitive` and :class:`Node` in ``record.py``, then ``backpropagate`` and ``pull`` in ``walk.py``.
+"""
+
+from .modes import enable_grad, is_grad_enabled, modes, no_grad, set_grad_enabled
+from .record import Node, Primitive, Traced, describe, label, primitive, provides, register_row_class, register_tensor_class, wrap
+from .walk import backward, grad
+
+__all__ = [
+    "Node",
+    "Primitive",
+    "Traced",
+    "backward",
+    "describe",
+    "enable_grad",
+    "grad",
+    "is_grad_enabled",
+    "label",
+    "modes",
+    "no_grad",
+    "primitive",
+    "provides",
+    "register_row_class",
+    "register_tensor_class",
+    "set_grad_enabled",
+    "wrap",
+]

@@ -1,0 +1,409 @@
+"""The walk back: gradients from the outputs to the leaves, node by node, newest first."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, Rows, is_array, quiet, xp_of
+from .modes import set_grad_enabled
+from .record import Node, Traced, describe, from_ops, raw_of, wrap
+
+# -- gradients as functions --
+
+
+def _as_list(x: Any) -> list:
+    return [x] if isinstance(x, Traced) else list(x)
+
+
+def _first_gradients(outputs: list, given: Any) -> list[Array]:
+    given = [None] * len(outputs) if given is None else _as_list(given)
+    if len(given) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(given)} gradients")
+    first = []
+    for k, (output, g) in enumerate(zip(outputs, given)):
+        if not output.requires_grad:
+            raise RuntimeError(
+                f"element {k} of tensors does not require grad and does not have a grad_fn: no parameter took part in "
+                "making it, or it was made under no_grad()"
+            )
+        if g is None:
+            if output.array.size != 1:
+                raise RuntimeError(
+                    f"grad can be implicitly created only for scalar outputs, got shape {tuple(output.shape)}; "
+                    "reduce it with .mean() or .sum(), or pass the gradient"
+                )
+            g = wrap(xp_of(output.array).ones(output.array.shape, output.array.dtype))
+        elif not isinstance(g, Traced):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+        if g.shape != output.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{k}] has a shape of {tuple(g.shape)} and output[{k}] has a shape of {tuple(output.shape)}."
+            )
+        first.append(g)
+    return first
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add up the gradients of ``tensors`` in ``.grad`` of their leaves. ``torch.autograd.backward``."""
+    outputs = _as_list(tensors)
+    first = _first_gradients(outputs, grad_tensors)
+    targets = None if inputs is None else _as_list(inputs)
+    keep = create_graph if retain_graph is None else retain_graph
+    found = backpropagate(
+        outputs,
+        first if create_graph else [g.array for g in first],
+        targets,
+        create_graph=create_graph,
+        retain_graph=keep,
+    )
+    named = {} if targets is None else {key_of(t): t for t in targets}
+    while found:
+        key, one = found.popitem()
+        leaf = one.leaf if one.leaf is not None else named[key]
+        if create_graph:
+            leaf._grad = one.value.clone() if leaf._grad is None else leaf._grad + one.value
+        elif leaf._grad is None:
+            leaf._grad = wrap(own(one))
+        else:
+            value = one.value.dense() if isinstance(one.value, Rows) else one.value
+            leaf._grad.array += value
+            leaf._grad.version[0] += 1
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple:
+    """The gradients of ``outputs`` (their sum, weighted by ``grad_outputs``) with respect to ``inputs``.
+
+    Nothing is stored in ``.grad``. With ``create_graph=True`` the results can be differentiated again.
+    ``torch.autograd.grad``.
+
+    >>> import tinyrnn
+    >>> x = tinyrnn.tensor(3., requires_grad=True)
+    >>> slope, = tinyrnn.grad(x ** 3, x, create_graph=True)
+    >>> slope, tinyrnn.grad(slope, x)
+    (tensor(27., grad_fn=<MulBackward0>), (tensor(18.),))
+
+    Raises:
+        RuntimeError: an input was not used to make the outputs (``allow_unused=True`` gives ``None`` for it).
+    """
+    if is_grads_batched or not only_inputs:
+        raise NotImplementedError("grad(): is_grads_batched and only_inputs=False are not here; call grad once for each")
+    outs, ins = _as_list(outputs), _as_list(inputs)
+    first = _first_gradients(outs, grad_outputs)
+    for t in ins:
+        if not t.requires_grad:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    found = backpropagate(
+        outs,
+        first if create_graph else [g.array for g in first],
+        ins,
+        create_graph=create_graph,
+        retain_graph=create_graph if retain_graph is None else retain_graph,
+    )
+    results = []
+    for t in ins:
+        one = found.get(key_of(t))
+        if one is not None:
+            results.append(one.value if create_graph else wrap(own(one)))
+        elif materialize_grads:
+            results.append(wrap(xp_of(t.array).zeros_like(t.array)))
+        elif allow_unused:
+            results.append(None)
+        else:
+            raise RuntimeError(
+                "One of the differentiated Tensors appears to not have been used in the graph. "
+                "Set allow_unused=True if this is the desired behavior."
+            )
+    return tuple(results)
+
+
+# -- the walk --
+
+
+def backpropagate(
+    outputs: Sequence[Traced],
+    grad_outputs: Sequence[Any],
+    targets: Sequence[Traced] | None,
+    *,
+    create_graph: bool,
+    retain_graph: bool,
+) -> dict[Any, Any]:
+    """Walk from ``outputs`` back to the leaves, newest node first, each node once.
+
+    A node's gradients are complete when its turn comes, because whatever used its outputs is newer. Returns
+    the gradients of ``targets``, or of every leaf when ``targets`` is ``None``, under the key of :func:`key_of`.
+    """
+    roots = [o.node for o in outputs if o.node is not None]
+    nodes = _reachable(roots)
+    wanted = None if targets is None else {key_of(t) for t in targets}
+    useful = nodes if wanted is None else _leading_to(nodes, wanted)
+    if any(node.freed and below for node, below in useful.items()):
+        raise RuntimeError(_freed_message(roots, useful))
+
+    found: dict[Any, Any] = {}
+    pending: dict[Node, dict[int, _Sum]] = {}
+
+    def send(edge: tuple[Any, int], g: Any) -> None:
+        parent, index = edge
+        if index >= 0:
+            if isinstance(g, Rows):
+                g = g.dense()  # rules are written for arrays; only leaves take rows
+            if parent in useful:
+                pending.setdefault(parent, {}).setdefault(index, _Sum()).add(g)
+        elif wanted is None or id(parent) in wanted:
+            found.setdefault(id(parent), _Sum(parent)).add(g)
+
+    for output, g in zip(outputs, grad_outputs):
+        send((output, -1) if output.node is None else (output.node, output.index), g)
+
+    with set_grad_enabled(create_graph), quiet():
+        for node in sorted(useful, key=lambda n: n.order, reverse=True):
+            sums = pending.pop(node, None)
+            if sums is None:
+                continue
+            for index, one in sums.items():
+                one.value = _run_hooks(node.hooks.get(index), one.value)
+                if index in node.retained:
+                    slot = node.retained[index]
+                    slot[0] = _tensor(one.value).clone() if slot[0] is None else slot[0] + _tensor(one.value)
+                if wanted is not None and (node, index) in wanted:
+                    found[node, index] = one
+            if wanted is not None and useful[node] is False:
+                continue  # itself a target, and nothing below it is wanted
+            if not node.several:
+                g = sums[0].value
+            else:
+                g = tuple(
+                    sums[k].value if k in sums else _zeros_like_output(next(iter(sums.values())).value, *node.outputs[k])
+                    for k in range(len(node.outputs))
+                )
+            for edge, grad in zip(node.edges, pull(node, g, create_graph)):
+                if edge is not None:
+                    send(edge, grad)
+            del g, sums, grad
+            if not retain_graph:
+                node.release()
+        for one in found.values():
+            if one.leaf is not None:
+                one.value = _run_hooks(one.leaf._hooks, one.value)
+    return found
+
+
+class _Sum:
+    """A gradient that is arriving in parts: the first by reference, the second allocates, later ones in place."""
+
+    __slots__ = ("leaf", "owned", "value")
+
+    def __init__(self, leaf: Traced | None = None) -> None:
+        self.value: Any = None
+        self.owned = False
+        self.leaf = leaf
+
+    def add(self, g: Any) -> None:
+        if self.value is None:
+            self.value = g
+        elif self.owned and is_array(g):
+            self.value += g
+        else:
+            self.value = self.value + g
+            self.owned = is_array(self.value) and self.value.ndim > 0
+
+
+def key_of(t: Traced) -> Any:
+    """What a tensor's gradient is filed under: its node and output index, or for a leaf its identity."""
+    t.refresh()
+    return id(t) if t.node is None else (t.node, t.index)
+
+
+def _reachable(roots: Iterable[Node]) -> dict[Node, bool]:
+    seen = dict.fromkeys(roots, True)
+    stack = list(seen)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge[1] >= 0 and edge[0] not in seen:
+                seen[edge[0]] = True
+                stack.append(edge[0])
+    return seen
+
+
+def _leading_to(nodes: Iterable[Node], wanted: set) -> dict[Node, bool]:
+    """The nodes to visit for ``wanted``, oldest first; ``False`` for those whose own arguments are not wanted."""
+    useful: dict[Node, bool] = {}
+    for node in sorted(nodes, key=lambda n: n.order):
+        below = any(edge is not None and (id(edge[0]) in wanted if edge[1] < 0 else edge[0] in useful) for edge in node.edges)
+        if below or any((node, k) in wanted for k in range(len(node.outputs))):
+            useful[node] = below
+    return useful
+
+
+def _run_hooks(hooks: list[Callable] | None, g: Any) -> Any:
+    if not hooks:
+        return g
+    raw = not isinstance(g, Traced)
+    for hook in list(hooks):
+        replacement = hook(_tensor(g))
+        if replacement is not None:
+            g = replacement.array if raw else replacement
+    return g
+
+
+def _tensor(g: Any) -> Any:
+    return g if isinstance(g, Traced) else wrap(g)
+
+
+def _zeros_like_tensor(t: Any) -> Any:
+    return wrap(xp_of(t.array).zeros_like(t.array))
+
+
+def _zeros_like_output(sibling: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    zeros = xp_of(raw_of(sibling)).zeros(shape, dtype)
+    return wrap(zeros) if isinstance(sibling, Traced) else zeros
+
+
+def own(g: Any) -> Array:
+    """The array of a finished gradient in memory that nothing else uses."""
+    # A fresh result is held by three names here (the sum, the caller, this argument) and getrefcount's own;
+    # more means that a saved value or another gradient shares it, and clipping in place would scale both.
+    if isinstance(g.value, Rows):
+        return g.value
+    if type(g.value) is np.ndarray and (g.owned or (g.value.base is None and sys.getrefcount(g.value) <= 2)):
+        return g.value
+    return xp_of(g.value).array(g.value, copy=True, order="C")
+
+
+# -- one node --
+
+
+def pull(node: Node, g: Any, create_graph: bool) -> list:
+    """The gradients of the arguments from ``g``, the gradient(s) of the output(s)."""
+    for name, _, version, saved in node.versions:
+        if version[0] != saved:
+            raise RuntimeError(_stale_message(node, name, version[0], saved))
+    if create_graph and node.op.definition is not None:
+        return _pull_definition(node, g)
+    values = _traced_values(node) if create_graph else node.values
+    needs = tuple(edge is not None for edge in node.edges)
+    if node.op.joint is not None:
+        function, names = node.op.joint
+        extra = {"needs": needs} if node.op.joint_needs else {}
+        grads = list(function(g, *(values[n] for n in names), **extra))
+    else:
+        grads = [None] * len(needs)
+        for k, needed in enumerate(needs):
+            if needed:
+                function, names = node.op.rules[k]  # type: ignore[misc]
+                grads[k] = function(g, *[values[n] for n in names])
+    for k, edge in enumerate(node.edges):
+        if edge is None:
+            grads[k] = None
+            continue
+        parent, index = edge
+        shape = parent.array.shape if index < 0 else parent.outputs[index][0]
+        if tuple(grads[k].shape) != shape:
+            if not node.op.elementwise:
+                raise AssertionError(
+                    f"the rule of '{node.op.name}' for argument {k} returned shape {tuple(grads[k].shape)}; the argument has shape {shape}"
+                )
+            grads[k] = from_ops["sum_to"](grads[k], shape=shape)
+    return grads
+
+
+def _pull_definition(node: Node, g: Any) -> list:
+    """The gradients as tensors, by running the definition under recording and differentiating that."""
+    assert node.op.definition is not None
+    values = _traced_values(node)
+    # Through a cast to its own dtype each argument is a tensor of its own, even where one is given twice.
+    cast = from_ops["cast"]
+    args = [cast(a, dtype=a.array.dtype) if isinstance(a, Traced) else a for a in (values[n] for n in node.op.arguments)]
+    out = node.op.definition(*args, **node.options)
+    pairs = [(o, one) for o, one in zip(out, g)] if type(out) is tuple else [(out, g)]
+    pairs = [(o, one) for o, one in pairs if o.requires_grad]
+    targets = [a for a, edge in zip(args, node.edges) if edge is not None]
+    found = backpropagate([o for o, _ in pairs], [one for _, one in pairs], targets, create_graph=True, retain_graph=True)
+    sums = [None if edge is None else found.get(key_of(a)) for a, edge in zip(args, node.edges)]
+    return [None if edge is None else (one.value if one else _zeros_like_tensor(a)) for one, a, edge in zip(sums, args, node.edges)]
+
+
+def _traced_values(node: Node) -> dict[str, Any]:
+    """The saved values as tensors that are linked to their history."""
+    values = dict(node.values)
+    if "y" in values:
+        y = values["y"]
+        several = type(y) is tuple
+        values["y"] = tuple(wrap(o, node, k) for k, o in enumerate(y)) if several else wrap(y, node, 0)
+
+    def traced(raw: Any, edge: tuple | None) -> Any:
+        if edge is None:
+            return wrap(raw) if is_array(raw) else raw
+        return edge[0] if edge[1] < 0 else wrap(raw, *edge)
+
+    if node.op.variadic:
+        name = node.op.arguments[0]
+        if name in values:
+            values[name] = tuple(map(traced, values[name], node.edges))
+    else:
+        for k, name in enumerate(node.op.arguments):
+            if name in values:
+                values[name] = traced(values[name], node.edges[k])
+    return values
+
+
+# -- errors --
+
+
+def _freed_message(roots: Iterable[Node], useful: dict[Node, bool]) -> str:
+    """Name the tensors by which a live graph hangs on to a freed one."""
+    carried: dict[str, None] = {}
+    seen: set[Node] = set()
+    stack: list[tuple[Node, int, str | None]] = [(node, 0, None) for node in roots]
+    while stack:
+        node, index, through = stack.pop()
+        shape = node.outputs[index][0]
+        if index in node.names:
+            through = describe(*node.names[index], shape)
+        if node.freed:
+            carried[through or f"the output of {node.op.name} ({describe(None, '', shape)[len('a tensor of ') :]})"] = None
+        elif node not in seen and node in useful:
+            seen.add(node)
+            stack += [(*edge, through) for edge in node.edges if edge is not None and edge[1] >= 0]
+    what = " and ".join(list(carried)[:4])
+    return (
+        f"backward() reached {what} again: its graph was freed by an earlier backward().\n"
+        "A hidden state carried from the last batch still holds that batch's history. Cut it there: "
+        "h = h.detach()\n(truncated BPTT; an LSTM's state is a pair, and both h and c must be detached). "
+        "For two losses on one graph, pass retain_graph=True to the first backward()."
+    )
+
+
+def _stale_message(node: Node, name: str, now: int, saved: int) -> str:
+    value = node.values[name]
+    if name == "y":
+        saved_name, axes = node.names.get(0, (None, ""))
+        tensor = describe(saved_name, axes, node.outputs[0][0]) + ", its output,"
+    else:
+        owner = next(t for n, t, version, at in node.versions if n == name and version[0] == now and at == saved)
+        tensor = describe(owner.name or name, owner.axes, np.shape(value) if is_array(value) else ())
+    return (
+        f"{node.op.name} needs {tensor} for its gradient, but that tensor was changed in place after use "
+        f"(version {now}, saved at version {saved}).\nChange a copy instead: x = x.clone(), or use the op "
+        "without the trailing underscore: x = x + 1 for x += 1."
+    )
