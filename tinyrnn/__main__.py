@@ -158,7 +158,7 @@ def run_train(args: argparse.Namespace) -> int:
     optimizer = optim.Adam(model.parameters(), lr=args.lr)
     schedule = plateau = None
     if args.schedule == "onecycle":
-        steps = max(args.epochs * len(batches), 2)
+        steps = args.epochs * len(batches)
         schedule = optim.lr_scheduler.OneCycleLR(optimizer, args.lr, total_steps=steps, pct_start=0.1, cycle_momentum=False)
     elif args.schedule == "plateau":
         plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.25, patience=0)

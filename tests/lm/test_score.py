@@ -123,7 +123,9 @@ def test_what_evaluation_must_not_do_gives_other_numbers():
     """Were one of these within rounding of the right one, the tests above could not tell them apart."""
     model, batches = model_of(), list(stream(32))
     right = lm.evaluate(model, batches).per_token
-    alone = [lm.evaluate(model, [batch._replace(continues=False)]) for batch in batches]
+    apart = [batch._replace(continues=False) for batch in batches]
+    alone = [lm.evaluate(model, [batch]) for batch in apart]
+    assert lm.evaluate(model, apart) == sum(alone, lm.Score(0.0, 0))  # where the text does not go on, the state must not
     carried, state = [], None
     for inputs, targets, _ in batches:
         loss, state = model.loss(inputs, targets, state)

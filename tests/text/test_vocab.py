@@ -1,5 +1,6 @@
 """Vocabularies: order of the ids, round trips, unknown symbols, files."""
 
+import errno
 import json
 import os
 
@@ -206,10 +207,10 @@ def test_a_crash_during_save_leaves_the_old_file(tmp_path, monkeypatch, step):
     old.save(path)
 
     def crash(*args):
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, step, crash)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(OSError, match="No space left on device"):
         CharVocab.build("quite new").save(path)
     assert Vocab.load(path) == old
     assert [p.name for p in tmp_path.iterdir()] == ["vocab.json"]

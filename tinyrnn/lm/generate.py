@@ -46,15 +46,13 @@ def choose(
         return int(scores.argmax())
     with quiet():  # scores far below the best: -inf is right
         weights = np.exp((scores - best) / temperature)
-    order = np.argsort(-weights, kind="stable")[: np.count_nonzero(weights)]
-    if top_k is not None:
-        order = order[:top_k]
+    order = np.argsort(-weights, kind="stable")[:top_k]
     edges = np.cumsum(weights[order])
     if top_p is not None and top_p < 1:
         reached = edges / weights.sum()
         edges = edges[: np.searchsorted(reached, top_p - 1e-12) + 1]  # less a little, or a sum of 0.4999... would not reach 0.5
     point = (generator or default_generator).numpy.random() * edges[-1]
-    return int(order[min(np.searchsorted(edges, point, side="right"), len(edges) - 1)])
+    return int(order[np.searchsorted(edges, point, side="right")])
 
 
 def check_options(temperature: float, top_k: int | None, top_p: float | None) -> None:
