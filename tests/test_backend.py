@@ -1,9 +1,12 @@
 """Buffers that are handed out again, and the threads of matrix products."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
 import tinyrnn
+from tinyrnn import backend
 from tinyrnn.backend import Buffers, Rows
 
 LIKE = np.zeros(1, np.float32)
@@ -57,8 +60,50 @@ def test_memory_of_a_training_step_is_used_again_in_the_next():
     assert (kept == before).all()
 
 
-def test_threads():
+@pytest.fixture
+def blas(monkeypatch):
+    """A stand-in that notes the calls, undecided and on two cores."""
+
+    class Noted(backend._Blas):
+        calls: ClassVar[list[int]] = []
+        cores = 2
+
+        def set(self, n):
+            self.calls.append(n)
+
+    noted = Noted()
+    noted.calls.clear()
+    noted.decided = False
+    monkeypatch.setattr(backend, "_blas", noted)
+    return noted
+
+
+def test_small_products_use_one_core_and_put_it_back(blas):
+    a = np.ones((3, 4))
+    np.testing.assert_array_equal(backend.matmul(a, a.T), a @ a.T)
+    assert blas.calls == [1, 2]
+    with pytest.raises(ValueError, match="mismatch"):
+        backend.matmul(a, a)
+    assert blas.calls == [1, 2, 1, 2], "a product that failed left one core behind"
+
+
+def test_large_products_and_decided_ones_are_left_alone(blas, monkeypatch):
+    a = np.ones((3, 4))
+    monkeypatch.setattr(backend, "THREADED_FLOPS", 2 * 3 * 4 * 3)
+    backend.matmul(a, a.T)
+    assert blas.calls == []
+    monkeypatch.setattr(backend, "THREADED_FLOPS", 2 * 3 * 4 * 3 + 1)
+    backend.matmul(a, a.T)
+    assert blas.calls == [1, 2]
+    tinyrnn.set_num_threads(2)
+    blas.calls.clear()
+    backend.matmul(a, a.T)
+    assert blas.calls == []
+
+
+def test_threads_are_those_that_were_set(monkeypatch):
     before = tinyrnn.get_num_threads()
+    monkeypatch.setattr(backend, "_blas", backend._Blas())
     try:
         tinyrnn.set_num_threads(1)
         assert tinyrnn.get_num_threads() == 1
@@ -66,6 +111,13 @@ def test_threads():
             tinyrnn.set_num_threads(0)
     finally:
         tinyrnn.set_num_threads(before)
+
+
+def test_a_numpy_without_openblas_is_taken_as_it_is(monkeypatch):
+    blas = backend._Blas()
+    monkeypatch.setattr(blas, "_functions", None)
+    blas.set(3)
+    assert (blas.get(), blas.cores) == (1, 1)
 
 
 class TestRows:

@@ -1,5 +1,6 @@
 """The command line, as people use it and as things go wrong."""
 
+import contextlib
 import io
 import os
 import re
@@ -394,6 +395,50 @@ def test_a_validation_that_is_never_finite(cli, monkeypatch):
     monkeypatch.setattr(sys.modules["tinyrnn.lm.fit"], "evaluate", lambda model, batches: lm.Score(np.nan, 1))
     complains(cli("train", "t.txt", *SMALL), r"validation loss was never finite, so nothing was saved\. Try a lower .*--lr 0\.008")
     assert os.listdir() == ["t.txt"]
+
+
+@pytest.mark.parametrize(("at", "times", "epoch"), [(2, 1, 1), (60, 1, 1), (100, 1, 2), (2, 2, None), (60, 2, 1)])
+def test_ctrl_c_at_a_batch(cli, monkeypatch, at, times, epoch):
+    """41 batches an epoch. The second time, training ends at once."""
+    fit = sys.modules["tinyrnn.lm.fit"]
+    steps = []
+
+    def press(*args, real=fit.clip_grad_norm_):
+        steps.append(1)
+        for _ in range(times if len(steps) == at else 0):
+            signal.raise_signal(signal.SIGINT)
+        return real(*args)
+
+    monkeypatch.setattr(fit, "clip_grad_norm_", press)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = cli("train", "t.txt", *SMALL, "--epochs", 9)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if times == 2:
+        kept = "Nothing was saved." if epoch is None else "The best checkpoint so far: m"
+        complains(result, re.escape(f"interrupted. {kept}"), 130)
+    else:
+        assert result[0] == 130 and result[2] == "" and result[1].endswith(" m\n") and "\nInterrupted" in result[1]
+    assert sorted(os.listdir()) == ["m"] * (epoch is not None) + ["t.txt"]
+    assert epoch is None or lm.load_checkpoint("m").info["epoch"] == epoch
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_reader_that_is_not_there(capsys, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as broken:
+        monkeypatch.setattr(sys, "stdout", broken)
+        assert main(["generate", "m"]) == 1
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("trained")
+def test_output_may_be_captured():
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main(["generate", "m", "--prefix", "the", "--length", "5"]) == 0
+    assert len(out.getvalue()) == 9
 
 
 def test_standard_input(cli, monkeypatch):

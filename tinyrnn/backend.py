@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -103,37 +105,78 @@ def error_function(array: Array) -> Array:
 _host_erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none of its own
 
 
-def _blas_function(name: str) -> Any:
-    """A function of the BLAS library that came with NumPy, or ``None``."""
-    for path in Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*"):
-        library = ctypes.CDLL(str(path))
-        for spelled in (f"scipy_openblas_{name}64_", f"openblas_{name}64_", f"openblas_{name}"):
-            if hasattr(library, spelled):
-                return getattr(library, spelled)
-    return None
+# From here on (5 ms on one core) a matrix product uses all cores. Threads in a smaller one gain a millisecond at best, but
+# on a busy machine each product then waits for the slower core: 20 x 200 x 800 took 5.4 ms instead of 0.07 on average.
+THREADED_FLOPS = 5e8
+
+
+class _Blas:
+    """The threads of the OpenBLAS that comes with NumPy's wheels; without it, nothing can be set and nothing is."""
+
+    def __init__(self) -> None:
+        # Whoever sets the number of threads has decided: then it holds for every product.
+        self.decided = any(os.environ.get(f"{name}_NUM_THREADS") for name in ("OPENBLAS", "OMP", "GOTO"))
+
+    @cached_property
+    def _functions(self) -> tuple[Any, Any] | None:
+        for path in Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*"):
+            library = ctypes.CDLL(str(path))
+            for spelled in ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}"):
+                if hasattr(library, spelled.format("set_num_threads")):
+                    return getattr(library, spelled.format("get_num_threads")), getattr(library, spelled.format("set_num_threads"))
+        return None
+
+    def get(self) -> int:
+        return 1 if self._functions is None else self._functions[0]()
+
+    def set(self, n: int) -> None:
+        if self._functions is not None:
+            self._functions[1](n)
+
+    @cached_property
+    def cores(self) -> int:
+        return self.get()
+
+
+_blas = _Blas()
+
+
+def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
+    """The matrix product, on one core unless it is large (or the number of threads was set).
+
+    Which one depends on the shapes alone: the last bits of a product differ with the number of threads, and equal runs
+    must give equal numbers.
+    """
+    xp = xp_of(a)
+    large = 2 * a.shape[-2] * a.shape[-1] * b.shape[-1] >= THREADED_FLOPS
+    if xp is not np or _blas.decided or large or _blas.cores == 1:
+        return xp.matmul(a, b, out=out)
+    _blas.set(1)
+    try:
+        return np.matmul(a, b, out=out)
+    finally:
+        _blas.set(_blas.cores)
 
 
 def set_num_threads(n: int) -> None:
-    """Let matrix products use ``n`` threads. ``torch.set_num_threads``.
+    """Let every matrix product use ``n`` threads. ``torch.set_num_threads``.
 
-    The default, all cores, is fastest on a machine that is not busy with anything else. On a busy one, 1 can be many
-    times faster: threads that wait for one another wait for the busiest core. Pointwise operations use one thread.
+    Unless this is called (or ``OPENBLAS_NUM_THREADS`` is set), small products use one core and large ones all: the right
+    choice on a machine that does other things too. On an idle one, all cores are faster for small products as well.
+    Pointwise operations use one thread.
 
     Raises:
-        RuntimeError: ``n`` is not positive, or NumPy's matrix library is not the OpenBLAS of its wheels.
+        RuntimeError: ``n`` is not positive.
     """
     if n < 1:
         raise RuntimeError(f"set_num_threads expects a positive integer, got {n}")
-    function = _blas_function("set_num_threads")
-    if function is None:
-        raise RuntimeError("this NumPy does not come with OpenBLAS: set OMP_NUM_THREADS before Python starts")
-    function(n)
+    _blas.decided = True
+    _blas.set(n)
 
 
 def get_num_threads() -> int:
-    """How many threads matrix products may use; 1 where that cannot be found out. ``torch.get_num_threads``."""
-    function = _blas_function("get_num_threads")
-    return 1 if function is None else function()
+    """How many threads large matrix products use; 1 where that cannot be found out. ``torch.get_num_threads``."""
+    return _blas.get()
 
 
 def scatter_add(out: Array, index: Any, values: Array) -> None:
@@ -157,7 +200,7 @@ def add_rows(out: Array, rows: Array, values: Array) -> None:
     if V <= SMALL_TABLE:
         one_hot = xp.zeros((V, M), out.dtype)
         one_hot[rows, xp.arange(M)] = 1
-        out += one_hot @ values
+        out += matmul(one_hot, values)
     elif xp is np:
         summed = Rows(rows, values, V)
         out[summed.rows] += summed.values

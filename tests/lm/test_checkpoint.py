@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import tinyrnn
 from tinyrnn import lm
+from tinyrnn.lm.checkpoint import FORMAT
 from tinyrnn.serialization import load_tensors, save_tensors
 from tinyrnn.text import CharVocab, WordVocab
 
@@ -45,6 +46,13 @@ def test_round_trip(tmp_path, cell, layers, tied, dtype, vocab):
     assert loaded.config == model.config and not loaded.training
     assert (loaded.decoder.weight is loaded.encoder.weight) is tied
     assert os.listdir(tmp_path) == ["m"]
+
+
+def test_equal_models_give_equal_files(tmp_path):
+    vocab = VOCABS["words"]
+    for name in "abcdefgh":
+        lm.save_checkpoint(tmp_path / name, model_of(vocab, num_layers=2), vocab, epoch=3, valid_nats=1.5)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
 def test_a_tied_weight_is_stored_once(tmp_path):
@@ -84,7 +92,7 @@ def parts(tmp_path):
     """A good checkpoint, opened: its tensors, metadata and header."""
     lm.save_checkpoint(tmp_path / "m", model_of(VOCABS["chars"], num_layers=2), VOCABS["chars"])
     tensors, metadata = load_tensors(tmp_path / "m")
-    return tensors, metadata, json.loads(metadata["tinyrnn"])
+    return tensors, metadata, json.loads(metadata[FORMAT])
 
 
 def without(name):
@@ -100,12 +108,11 @@ def header(**changes):
 
 
 DAMAGE = {
-    "another format": (lambda t, m, h: m.update(format="tinyrnn language model 9"), "holds tensors, but is no checkpoint"),
+    "another format": (lambda t, m, h: m.update({"tinyrnn language model 9": m.pop(FORMAT)}), "holds tensors, but is no checkpoint"),
     "no metadata": (lambda t, m, h: m.clear(), "holds tensors, but is no checkpoint"),
-    "no header": (lambda t, m, h: m.pop("tinyrnn"), "there is no 'tinyrnn'"),
-    "not JSON": (lambda t, m, h: m.update(tinyrnn="{"), "Expecting"),
-    "nested without end": (lambda t, m, h: m.update(tinyrnn="[" * 200_000), "recursion"),
-    "a list": (lambda t, m, h: m.update(tinyrnn="[]"), "list indices"),
+    "not JSON": (lambda t, m, h: m.update({FORMAT: "{"}), "Expecting"),
+    "nested without end": (lambda t, m, h: m.update({FORMAT: "[" * 200_000}), "recursion"),
+    "a list": (lambda t, m, h: m.update({FORMAT: "[]"}), "list indices"),
     "no config": (lambda t, m, h: h.pop("config"), "there is no 'config'"),
     "no info": (lambda t, m, h: h.pop("info"), "there is no 'info'"),
     "a config that is none": (header(config=3), "not subscriptable"),
@@ -138,7 +145,7 @@ def test_what_is_wrong_is_named_on_one_line(tmp_path, parts, damage):
     before = json.dumps(inside)
     change(tensors, metadata, inside)
     if json.dumps(inside) != before:
-        metadata["tinyrnn"] = json.dumps(inside)
+        metadata[FORMAT] = json.dumps(inside)
     save_tensors(tensors, tmp_path / "broken", metadata)
     with pytest.raises(lm.CheckpointError, match=message) as caught:
         lm.load_checkpoint(tmp_path / "broken")

@@ -11,7 +11,7 @@ from ..tensor import Tensor
 from ..text import Vocab
 from .model import CELLS, LanguageModel
 
-FORMAT = "tinyrnn language model 1"
+FORMAT = "tinyrnn language model 1"  # names the one entry beside the tensors: of several, safetensors shuffles the order
 
 
 class Checkpoint(NamedTuple):
@@ -37,7 +37,7 @@ def save_checkpoint(path: str | os.PathLike[str], model: LanguageModel, vocab: V
         raise ValueError(f"the model has {model.config['vocab_size']} symbols, the vocabulary {len(vocab)}")
     header = {"config": model.config, "vocab": vocab.to_config(), "info": info}
     tensors = {name: p.detach() for name, p in model.named_parameters()}  # a tied weight once
-    save_tensors(tensors, path, {"format": FORMAT, "tinyrnn": json.dumps(header)})
+    save_tensors(tensors, path, {FORMAT: json.dumps(header)})
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -52,10 +52,10 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         tensors, metadata = load_tensors(path)
     except ValueError as error:
         raise CheckpointError(str(error)) from error
-    if metadata.get("format") != FORMAT:
+    if FORMAT not in metadata:
         raise CheckpointError(f"{name} holds tensors, but is no checkpoint of a tinyrnn language model; `tinyrnn train` writes one")
     try:
-        return _rebuild(tensors, json.loads(metadata["tinyrnn"]))
+        return _rebuild(tensors, json.loads(metadata[FORMAT]))
     except (ValueError, TypeError, LookupError, RuntimeError) as error:
         missing = "there is no " if isinstance(error, KeyError) else ""
         reason = " ".join(f"{missing}{error}".split())  # PyTorch's messages take several lines

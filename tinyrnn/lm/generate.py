@@ -46,7 +46,7 @@ def choose(
         return int(scores.argmax())
     with quiet():  # scores far below the best: -inf is right
         weights = np.exp((scores - best) / temperature)
-    order = np.argsort(-weights, kind="stable")[:top_k]
+    order = np.argsort(-scores, kind="stable")[:top_k]  # not of weights, which rounding can make equal
     edges = np.cumsum(weights[order])
     if top_p is not None and top_p < 1:
         reached = edges / weights.sum()

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ..backend import Array, xp_of
+from ..backend import Array, matmul, xp_of
 from ..engine import primitive
 from ..ops.linalg import linear
 from ..ops.shape import stack, unbind
@@ -65,12 +65,17 @@ def _rows(x: Array) -> Array:
     return x.reshape(-1, x.shape[-1])
 
 
+def _sum_of_rows(rows: Array) -> Array:
+    """As a product with ones, which is faster and rounds less than adding row after row."""
+    return matmul(xp_of(rows).ones((1, rows.shape[0]), rows.dtype), rows)[0]
+
+
 def _input_gradients(da: Array, x: Array, w_ih: Array, needs: tuple) -> tuple:
     """dx, dW_ih and the bias gradient from ``da`` (T, N, gates * H): one product each, over all T * N rows."""
     rows = _rows(da)
-    dx = (rows @ w_ih).reshape(x.shape) if needs[0] else None
-    dw = rows.T @ _rows(x) if needs[1] else None
-    db = xp_of(rows).ones(rows.shape[0], rows.dtype) @ rows if needs[2] else None
+    dx = matmul(rows, w_ih).reshape(x.shape) if needs[0] else None
+    dw = matmul(rows.T, _rows(x)) if needs[1] else None
+    db = _sum_of_rows(rows) if needs[2] else None
     return dx, dw, db
 
 
@@ -88,7 +93,7 @@ def rnn_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, *, relu=False):
 def _(g, x, h0, w_ih, w_hh, b_ih, b_hh, relu, y, saved, needs):
     da, dh0 = rnn.backward(saved, w_hh, g[0], g[1], relu)
     dx, dw_ih, db = _input_gradients(da, x, w_ih, (needs[0], needs[2], needs[4] or needs[5]))
-    return dx, dh0, dw_ih, _rows(da).T @ _rows(saved.h[:-1]), db, db
+    return dx, dh0, dw_ih, matmul(_rows(da).T, _rows(saved.h[:-1])), db, db
 
 
 @rnn_layer.defined_by
@@ -110,7 +115,7 @@ def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None):
 def _(g, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, y, saved, needs):
     da, dh0, dc0, dw_hr = lstm.backward(saved, w_hh, w_hr, *g)
     dx, dw_ih, db = _input_gradients(da, x, w_ih, (needs[0], needs[3], needs[5] or needs[6]))
-    return dx, dh0, dc0, dw_ih, _rows(da).T @ _rows(saved.h[:-1]), db, db, dw_hr
+    return dx, dh0, dc0, dw_ih, matmul(_rows(da).T, _rows(saved.h[:-1])), db, db, dw_hr
 
 
 @lstm_layer.defined_by
@@ -137,7 +142,7 @@ def _(g, x, h0, w_ih, w_hh, b_ih, b_hh, reset_after, y, saved, needs):
     db_hh = None
     if needs[5]:
         xp = xp_of(da)
-        sums = xp.ones(_rows(da).shape[0], da.dtype) @ _rows(da)[:, : 3 * H]  # n, r, z
+        sums = _sum_of_rows(_rows(da)[:, : 3 * H])  # n, r, z
         db_hh = xp.concatenate([sums[H:], sums[:H]])
     return dx, dh0, dw_ih, gru.recurrent_weight_gradient(saved, da, reset_after), db_ih, db_hh
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import Array, xp_of
+from ..backend import Array, matmul, xp_of
 from ..engine import modes, primitive
 from .elementwise import mul
 from .index import take_along_dim
@@ -57,7 +57,7 @@ def _linear_nll(input, weight, bias, targets, share, *, learning):
     for begin in range(0, M, block):
         here = slice(begin, begin + block)
         x, t, s = input[here], targets[here], share[here]
-        z = xp.matmul(x, weight.T, out=scores[: len(t)])
+        z = matmul(x, weight.T, out=scores[: len(t)])
         if bias is not None:
             z += bias
         nats, z = _losses_and_weights(z, t)
@@ -65,8 +65,8 @@ def _linear_nll(input, weight, bias, targets, share, *, learning):
         if learning:
             z *= s[:, None]
             z[xp.arange(len(t)), t] -= s
-            xp.matmul(z, weight, out=d_input[here])
-            xp.matmul(z.T, x, out=part)
+            matmul(z, weight, out=d_input[here])
+            matmul(z.T, x, out=part)
             d_weight += part
             if d_bias is not None:
                 d_bias += z.sum(axis=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array, buffers, transposed, xp_of
+from ..backend import Array, buffers, matmul, transposed, xp_of
 from ..kernels import gru as kernel
 
 
@@ -32,7 +32,7 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b
     else:
         w_rz, w_n = transposed(w_hh[: 2 * H], T), transposed(w_hh[2 * H :], T)
     a = buffers.empty(x, (T, N, 3 * H))
-    xp.matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 3 * H))
+    matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 3 * H))
     b_n = None
     if b_ih is not None and b_hh is not None:
         bias = b_ih + b_hh
@@ -48,17 +48,17 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b
     for t in range(T):
         ax, r = ax_blocks[t], rz[t, 0]
         if reset_after:
-            xp.matmul(h[t], w_t, out=ah)
+            matmul(h[t], w_t, out=ah)
             kernel.reset_update(ax[:2], ah_blocks[:2], rz[t])
             m[t] = ah_blocks[2]
             if b_n is not None:
                 xp.add(m[t], b_n, out=m[t])
             xp.multiply(r, m[t], out=s)
         else:
-            xp.matmul(h[t], w_rz, out=ah)
+            matmul(h[t], w_rz, out=ah)
             kernel.reset_update(ax[:2], ah_blocks, rz[t])
             xp.multiply(r, h[t], out=m[t])
-            xp.matmul(m[t], w_n, out=s)
+            matmul(m[t], w_n, out=s)
         kernel.candidate(ax[2], s, n[t], rz[t, 1], h[t], h[t + 1])
     return Saved(h, rz, n, m)
 
@@ -91,15 +91,15 @@ def backward(saved: Saved, w_hh: Array, dy: Array | None, dh_n: Array | None, re
             xp.multiply(dn, m[t], out=u)
             kernel.backward_reset(u, r, dr, s)
             xp.multiply(dn, r, out=d_state)
-            xp.matmul(da[t, :, : 3 * H], w_nrz, out=s)
+            matmul(da[t, :, : 3 * H], w_nrz, out=s)
         else:
-            xp.matmul(dn, w_n, out=u)  # the gradient of r * h
+            matmul(dn, w_n, out=u)  # the gradient of r * h
             d_state[...] = dn
             xp.multiply(u, r, out=s)
             xp.add(dh, s, out=dh)
             xp.multiply(u, h[t], out=u)
             kernel.backward_reset(u, r, dr, s)
-            xp.matmul(da[t, :, H : 3 * H], w_hh[: 2 * H], out=s)
+            matmul(da[t, :, H : 3 * H], w_hh[: 2 * H], out=s)
         xp.add(dh, s, out=dh)
     return da, dh
 
@@ -111,4 +111,4 @@ def recurrent_weight_gradient(saved: Saved, da: Array, reset_after: bool) -> Arr
     T, N, H = m.shape
     rows, states = da.reshape(T * N, 4 * H), h[:-1].reshape(T * N, H)
     before_n = states if reset_after else m.reshape(T * N, H)
-    return xp.concatenate([rows[:, H : 3 * H].T @ states, rows[:, :H].T @ before_n])
+    return xp.concatenate([matmul(rows[:, H : 3 * H].T, states), matmul(rows[:, :H].T, before_n)])

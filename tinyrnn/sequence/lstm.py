@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array, buffers, transposed, xp_of
+from ..backend import Array, buffers, matmul, transposed, xp_of
 from ..kernels import lstm as kernel
 
 
@@ -34,7 +34,7 @@ def forward(x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Arra
     H = c0.shape[-1]
     w_t = transposed(w_hh, T)
     a = buffers.empty(x, (T, N, 4 * H))
-    xp.matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 4 * H))
+    matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 4 * H))
     if bias is not None:
         a += bias
     h = buffers.empty(x, (T + 1, N, h0.shape[-1]))
@@ -45,11 +45,11 @@ def forward(x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Arra
     ah, s = buffers.empty(x, (N, 4 * H)), buffers.empty(x, (N, H))
     ax_by_gate, ah_by_gate = _by_gate(a, H), _by_gate(ah, H)
     for t in range(T):
-        xp.matmul(h[t], w_t, out=ah)
+        matmul(h[t], w_t, out=ah)
         y = h[t + 1] if shown is None else shown[t]
         kernel.forward(ax_by_gate[t], ah_by_gate, gates[t], c[t], c[t + 1], tanh_c[t], y, s)
         if w_hr is not None:
-            xp.matmul(y, w_hr.T, out=h[t + 1])
+            matmul(y, w_hr.T, out=h[t + 1])
     return Saved(h, c, gates, tanh_c, shown, a)
 
 
@@ -78,10 +78,10 @@ def backward(
             xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
         if w_hr is not None:
             dp[t] = dh  # type: ignore[index]
-            xp.matmul(dh, w_hr, out=dm)
+            matmul(dh, w_hr, out=dm)
         kernel.backward(dm, dc, gates[t], c[t], tanh_c[t], da_by_gate[t], s, u)
-        xp.matmul(da[t], w_hh, out=dh)
+        matmul(da[t], w_hh, out=dh)
     dw_hr = None
     if dp is not None and shown is not None:
-        dw_hr = dp.reshape(T * N, -1).T @ shown.reshape(T * N, H)
+        dw_hr = matmul(dp.reshape(T * N, -1).T, shown.reshape(T * N, H))
     return da, dh, dc, dw_hr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array, buffers, transposed, xp_of
+from ..backend import Array, buffers, matmul, transposed, xp_of
 
 
 class Saved(NamedTuple):
@@ -19,14 +19,14 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, bias: Array | None, r
     T, N, D = x.shape
     h = buffers.empty(x, (T + 1, N, h0.shape[-1]))
     h[0] = h0
-    xp.matmul(x.reshape(T * N, D), w_ih.T, out=h[1:].reshape(T * N, h0.shape[-1]))  # what the inputs contribute, in place
+    matmul(x.reshape(T * N, D), w_ih.T, out=h[1:].reshape(T * N, h0.shape[-1]))  # what the inputs contribute, in place
     if bias is not None:
         h[1:] += bias
     w_t = transposed(w_hh, T)
     ah = xp.empty_like(h0)
     for t in range(1, T + 1):
         a = h[t]
-        xp.matmul(h[t - 1], w_t, out=ah)
+        matmul(h[t - 1], w_t, out=ah)
         xp.add(a, ah, out=a)
         if relu:
             xp.maximum(a, 0, out=a)
@@ -57,5 +57,5 @@ def backward(saved: Saved, w_hh: Array, dy: Array | None, dh_n: Array | None, re
             xp.multiply(y, y, out=a)
             xp.subtract(1, a, out=a)
             xp.multiply(a, dh, out=a)
-        xp.matmul(a, w_hh, out=dh)  # what reaches step t - 1
+        matmul(a, w_hh, out=dh)  # what reaches step t - 1
     return da, dh
