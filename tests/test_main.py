@@ -512,6 +512,18 @@ def test_ctrl_c(start, when, options, said, epoch):
     assert sorted(os.listdir()) == ["m", "t.txt"]
 
 
+def test_ctrl_c_early_leaves_the_checkpoint_of_an_earlier_run(start, trained):
+    before = Path("m").read_bytes()
+    Path("t.txt").write_text(TEXT * 40)
+    process = start("train", "t.txt", *LONG, "--bptt", "1")
+    lines_until(process, r"\| epoch   1 \|     2/")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and err == ""
+    assert out.endswith("\nInterrupted before there was a best checkpoint. m is the one that was there before\n")
+    assert Path("m").read_bytes() == before
+
+
 def test_ctrl_c_twice_ends_at_once(start):
     Path("t.txt").write_text(TEXT * 800)
     process = start("train", "t.txt", *LONG, "--valid", "0.99", "--bptt", "920", "--batch-size", "2")
@@ -564,7 +576,7 @@ def test_a_terminal_that_cannot_show_a_symbol(start):
     Path("t.txt").write_text("猫" * 900)
     process = start("train", "t.txt", *SMALL, env=environment(PYTHONIOENCODING="ascii"))
     out, err = process.communicate()
-    assert (process.returncode, err) == (0, "") and out.endswith("\n" + "?" * 20 + "\n")
+    assert (process.returncode, err) == (0, "") and out.endswith("\n" + "?" * 50 + "\n")  # 30 of prompt and 20 of sample
 
 
 def test_a_pipeline():

@@ -179,19 +179,22 @@ def run_train(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_kept(keep)) from None
     if stop.interrupted:
-        if not keep.saved:
+        if keep.saved:
+            print(f"\nInterrupted. {_kept(keep)}")
+        elif os.path.exists(args.save):  # perhaps the best of a long run; this one has hardly begun
+            print(f"\nInterrupted before there was a best checkpoint. {args.save} is the one that was there before")
+        else:
             keep.save(run)
             print(f"\nInterrupted before there was a best checkpoint. The model as it is now: {args.save}")
-        else:
-            print(f"\nInterrupted. {_kept(keep)}")
         return INTERRUPTED
     if not keep.saved:
         raise UserError(f"the validation loss was never finite, so nothing was saved. Try a lower learning rate than --lr {args.lr}")
     _report(args, run, train, valid)
     if args.sample:
         best = lm.load_checkpoint(args.save)
+        prompt = "" if valid is None else best.vocab.decode(valid.ids[: 30 if args.level == "char" else 6])
         print("-" * 100)
-        print(lm.generate(best.model, best.vocab, length=args.sample, temperature=0.8))
+        print(prompt + " " * (args.level == "word") + lm.generate(best.model, best.vocab, prompt, args.sample, temperature=0.8))
     return 0
 
 

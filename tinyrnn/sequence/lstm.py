@@ -29,7 +29,6 @@ def forward(x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Arra
 
     ``bias`` is ``b_ih + b_hh`` (4H), which only ever occur together.
     """
-    xp = xp_of(x)
     T, N, D = x.shape
     H = c0.shape[-1]
     w_t = transposed(w_hh, T)
