@@ -26,11 +26,12 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b
     """:func:`tinyrnn.nn.cells.gru_step` (or ``gru_reset_before_step``) over x (T, N, D) from h0 (N, H)."""
     xp = xp_of(x)
     T, N, D = x.shape
+    uses = T if N > 1 else 0  # a product with a single row reads the weights as they are
     H = h0.shape[-1]
     if reset_after:
-        w_t = transposed(w_hh, T)  # (H, 3H)
+        w_t = transposed(w_hh, uses)  # (H, 3H)
     else:
-        w_rz, w_n = transposed(w_hh[: 2 * H], T), transposed(w_hh[2 * H :], T)
+        w_rz, w_n = transposed(w_hh[: 2 * H], uses), transposed(w_hh[2 * H :], uses)
     a = buffers.empty(x, (T, N, 3 * H))
     matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 3 * H))
     b_n = None

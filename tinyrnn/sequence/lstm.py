@@ -30,8 +30,9 @@ def forward(x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Arra
     ``bias`` is ``b_ih + b_hh`` (4H), which only ever occur together.
     """
     T, N, D = x.shape
+    uses = T if N > 1 else 0  # a product with a single row reads the weights as they are
     H = c0.shape[-1]
-    w_t = transposed(w_hh, T)
+    w_t = transposed(w_hh, uses)
     a = buffers.empty(x, (T, N, 4 * H))
     matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 4 * H))
     if bias is not None:

@@ -17,12 +17,13 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, bias: Array | None, r
     """``h_t = tanh(W_ih x_t + W_hh h_(t-1) + b)``, or relu: (T, N, D) and (N, H) to the states (T + 1, N, H)."""
     xp = xp_of(x)
     T, N, D = x.shape
+    uses = T if N > 1 else 0  # a product with a single row reads the weights as they are
     h = buffers.empty(x, (T + 1, N, h0.shape[-1]))
     h[0] = h0
     matmul(x.reshape(T * N, D), w_ih.T, out=h[1:].reshape(T * N, h0.shape[-1]))  # what the inputs contribute, in place
     if bias is not None:
         h[1:] += bias
-    w_t = transposed(w_hh, T)
+    w_t = transposed(w_hh, uses)
     ah = xp.empty_like(h0)
     for t in range(1, T + 1):
         a = h[t]
