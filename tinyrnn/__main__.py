@@ -69,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--dropout", type=_fraction, default=0.0, metavar="P", help="after the embedding, between layers, after the recurrence"
     )
     train.add_argument("--tied", action="store_true", help="share the weights of embedding and output (needs --emsize equal to --nhid)")
-    train.add_argument("--epochs", type=_positive(int), default=3, help="times through the training text")
+    train.add_argument("--epochs", type=_positive(int), default=4, help="times through the training text")
     train.add_argument("--batch-size", type=_positive(int), default=20, metavar="N", help="rows side by side")
     train.add_argument("--bptt", type=_positive(int), default=50, metavar="T", help="steps that gradients go back")
     train.add_argument("--lr", type=_positive(float), default=0.008, help="highest learning rate of Adam")
