@@ -10,6 +10,7 @@ import ctypes
 import math
 import os
 import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
@@ -62,24 +63,35 @@ class Buffers:
 
     def __init__(self) -> None:
         self._arrays: OrderedDict[tuple, list[np.ndarray]] = OrderedDict()
+        self._lock = threading.Lock()  # two threads must not find the same array free
 
     def empty(self, like: Array, shape: tuple[int, ...]) -> Array:
         """An array of this shape, and of the library and dtype of ``like``, with whatever values it last had."""
         if xp_of(like) is not np:
             return xp_of(like).empty(shape, like.dtype)
-        held = self._arrays.setdefault((shape, like.dtype), [])
-        self._arrays.move_to_end((shape, like.dtype))
-        if len(self._arrays) > self.SHAPES:
-            self._arrays.popitem(last=False)
-        for array in held:
-            if sys.getrefcount(array) == 3:  # `held`, `array` and the argument
-                return array
-        fresh = np.empty(shape, like.dtype)
-        if len(held) < self.OF_A_SHAPE:
-            held.append(fresh)
-        return fresh
+        with self._lock:
+            held = self._arrays.setdefault((shape, like.dtype), [])
+            self._arrays.move_to_end((shape, like.dtype))
+            if len(self._arrays) > self.SHAPES:
+                self._arrays.popitem(last=False)
+            for array, references in zip(held, _references(held)):
+                if references == UNSHARED:
+                    return array
+            fresh = np.empty(shape, like.dtype)
+            if len(held) < self.OF_A_SHAPE:
+                held.append(fresh)
+            return fresh
 
 
+def _references(arrays: list[np.ndarray]) -> list[int]:
+    counts = []
+    for array in arrays:
+        counts.append(sys.getrefcount(array))
+    return counts
+
+
+# What an array that only one list holds is counted as: measured, since it differs between versions of Python.
+UNSHARED = _references([np.empty(0)])[0]
 buffers = Buffers()
 
 

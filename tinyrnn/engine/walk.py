@@ -213,8 +213,8 @@ class _Sum:
 
     __slots__ = ("leaf", "owned", "value")
 
-    def __init__(self, leaf: Traced | None = None) -> None:
-        self.value: Any = None
+    def __init__(self, leaf: Traced | None = None, value: Any = None) -> None:
+        self.value = value
         self.owned = False
         self.leaf = leaf
 
@@ -226,6 +226,13 @@ class _Sum:
         else:
             self.value = self.value + g
             self.owned = is_array(self.value) and self.value.ndim > 0
+
+
+def _references(one: _Sum) -> int:
+    return sys.getrefcount(one.value)
+
+
+_UNSHARED = _references(_Sum(value=np.empty(0)))  # measured, since it differs between versions of Python
 
 
 def key_of(t: Traced) -> Any:
@@ -281,11 +288,11 @@ def _zeros_like_output(sibling: Any, shape: tuple[int, ...], dtype: np.dtype) ->
 
 def own(g: Any) -> Array:
     """The array of a finished gradient in memory that nothing else uses."""
-    # A fresh result is held by three names here (the sum, the caller, this argument) and getrefcount's own;
-    # more means that a saved value or another gradient shares it, and clipping in place would scale both.
     if isinstance(g.value, Rows):
         return g.value
-    if type(g.value) is np.ndarray and (g.owned or (g.value.base is None and sys.getrefcount(g.value) <= 2)):
+    # If more refers to a first result than its sum, a saved value or another gradient shares it, and clipping in place
+    # would scale both.
+    if type(g.value) is np.ndarray and (g.owned or (g.value.base is None and _references(g) == _UNSHARED)):
         return g.value
     return xp_of(g.value).array(g.value, copy=True, order="C")
 
