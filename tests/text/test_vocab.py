@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import tinyrnn
 from tinyrnn.text import CharVocab, Vocab, VocabError, WordVocab
+from tinyrnn.text import vocab as vocab_module
 
 any_text = st.text(st.characters(), min_size=1)  # lone surrogates and all
 few_letters = st.text("abcd é漢🙂\n", min_size=1)
@@ -263,3 +264,29 @@ def test_a_vocabulary_keeps_its_own_list():
     symbols.append("c")
     vocab.to_config()["itos"].append("c")
     assert len(vocab) == 2 and vocab.itos == ["a", "b"]
+
+
+@given(
+    text=st.text(alphabet=st.sampled_from("ab \n\t\u3000é"), max_size=40),
+    size=st.integers(1, 9),
+    kind=st.sampled_from([CharVocab, WordVocab]),
+)
+def test_large_texts_are_read_in_pieces(kind, text, size):
+    """Where the pieces are cut makes no difference."""
+    text += "a"
+    whole = kind.build(text)
+    ids, tokens = whole.encode(text), kind.tokenize(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vocab_module, "PIECE", size)
+        assert kind.tokenize(text) == tokens
+        assert kind.build(text) == whole
+        np.testing.assert_array_equal(whole.encode(text), ids)
+        with pytest.raises(VocabError, match=f"at (character|word) {len(tokens) - (kind is WordVocab)} "):
+            kind(whole.itos).encode(text + ("?" if kind is CharVocab else " ?"))
+
+
+def test_ids_in_a_narrow_type():
+    ids = CharVocab.build("abc").encode("cab", np.uint8)
+    assert ids.dtype == np.uint8
+    assert ids.tolist() == [2, 0, 1]
+    assert CharVocab.build("abc").encode("", np.uint8).dtype == np.uint8

@@ -49,7 +49,7 @@ class Corpus:
             VocabError: a symbol was left out of the vocabulary and there is no ``unk``.
         """
         vocab = vocab_class(level).build(text, **options)
-        return cls(vocab.encode(text), vocab)
+        return cls(vocab.encode(text, np.min_scalar_type(len(vocab) - 1)), vocab)
 
     def __len__(self) -> int:
         return len(self.ids)

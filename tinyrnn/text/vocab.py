@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -16,6 +17,8 @@ from ..backend import to_host
 from ..serialization import replacing
 from ..tensor import Tensor
 
+PIECE = 2**22  # characters that are tokenised at a time
+_SPACE = re.compile(r"\s")
 EOS = "<eos>"  # what a word vocabulary calls the end of a line
 
 
@@ -98,16 +101,21 @@ class Vocab(ABC):
     def tokenize(text: str) -> list[str]:
         """Cut a text into its symbols."""
 
+    @staticmethod
     @abstractmethod
-    def _look_up(self, text: str, missing: int) -> np.ndarray:
-        """The ids of a text, ``missing`` where there is none: (L,) ``int64``."""
+    def _pieces(text: str) -> Iterator[str]:
+        """A text in pieces that can be tokenised one by one, so that a large one needs little memory besides its own."""
+
+    @abstractmethod
+    def _look_up(self, piece: str, missing: int) -> np.ndarray:
+        """The ids of a piece, ``missing`` where there is none: (L,) ``int64``."""
 
     @abstractmethod
     def _join(self, symbols: list[str]) -> str:
         """The text of these symbols."""
 
-    def encode(self, text: str) -> np.ndarray:
-        """The ids of a text, (L,) ``int64``. Unknown symbols become ``unk`` if there is one.
+    def encode(self, text: str, dtype: Any = np.int64) -> np.ndarray:
+        """The ids of a text, (L,) ``int64`` or another NumPy type. Unknown symbols become ``unk`` if there is one.
 
         >>> CharVocab.build("hello").encode("hole")
         array([2, 3, 0, 1])
@@ -115,17 +123,23 @@ class Vocab(ABC):
         Raises:
             VocabError: a symbol is unknown and there is no ``unk``. Positions count from 0.
         """
-        ids = self._look_up(text, -1 if self.unk is None else self.stoi[self.unk])
-        unknown = np.flatnonzero(ids < 0)
-        if unknown.size:
-            at = int(unknown[0])
-            symbol = self.tokenize(text)[at]
-            code = f" (U+{ord(symbol):04X})" if len(symbol) == 1 else ""
-            raise VocabError(
-                f"{symbol!r}{code} at {self._unit} {at} is not in the vocabulary ({len(self):,} symbols). "
-                f'Use text made of known symbols, or build the vocabulary with unk="<unk>".'
-            )
-        return ids
+        missing, parts, before = -1 if self.unk is None else self.stoi[self.unk], [], 0
+        for piece in self._pieces(text):
+            ids = self._look_up(piece, missing)
+            unknown = np.flatnonzero(ids < 0)
+            if unknown.size:
+                self._refuse(piece, int(unknown[0]), before)
+            parts.append(ids.astype(dtype))
+            before += len(ids)
+        return np.concatenate(parts) if parts else np.empty(0, dtype)
+
+    def _refuse(self, piece: str, at: int, before: int) -> None:
+        symbol = self.tokenize(piece)[at]
+        code = f" (U+{ord(symbol):04X})" if len(symbol) == 1 else ""
+        raise VocabError(
+            f"{symbol!r}{code} at {self._unit} {before + at} is not in the vocabulary ({len(self):,} symbols). "
+            f'Use text made of known symbols, or build the vocabulary with unk="<unk>".'
+        )
 
     def decode(self, ids: Any) -> str:
         """The text of ids (L,), a list or array or tensor.
@@ -241,7 +255,10 @@ class CharVocab(Vocab):
         Raises:
             ValueError: nothing is left: the text is empty, or ``min_freq`` too high.
         """
-        counts = np.bincount(_code_points(text))
+        counts = np.zeros(0x110000, np.int64)  # one for every character there can be
+        for piece in cls._pieces(text):
+            found = np.bincount(_code_points(piece))
+            counts[: len(found)] += found
         occurring = {chr(code): int(counts[code]) for code in np.flatnonzero(counts)}
         return cls(_arranged(occurring, min_freq, max_size, (unk, pad)), unk=unk, pad=pad)
 
@@ -259,8 +276,12 @@ class CharVocab(Vocab):
             table[code] = k
         return table
 
-    def _look_up(self, text: str, missing: int) -> np.ndarray:
-        ids = self._table.take(_code_points(text), mode="clip")
+    @staticmethod
+    def _pieces(text: str) -> Iterator[str]:
+        return (text[k : k + PIECE] for k in range(0, len(text), PIECE))
+
+    def _look_up(self, piece: str, missing: int) -> np.ndarray:
+        ids = self._table.take(_code_points(piece), mode="clip")
         ids[ids < 0] = missing
         return ids
 
@@ -296,7 +317,10 @@ class WordVocab(Vocab):
         Raises:
             ValueError: nothing is left: the text is empty, or ``min_freq`` too high.
         """
-        return cls(_arranged(Counter(cls.tokenize(text)), min_freq, max_size, (unk, pad)), unk=unk, pad=pad)
+        counts: Counter[str] = Counter()
+        for piece in cls._pieces(text):
+            counts.update(_words(piece))
+        return cls(_arranged(counts, min_freq, max_size, (unk, pad)), unk=unk, pad=pad)
 
     @staticmethod
     def tokenize(text: str) -> list[str]:
@@ -305,14 +329,20 @@ class WordVocab(Vocab):
         >>> WordVocab.tokenize("the cat\n\nsat")
         ['the', 'cat', '<eos>', '<eos>', 'sat', '<eos>']
         """
-        words: list[str] = []
-        for line in text.removesuffix("\n").split("\n") if text else ():
-            words += line.split()
-            words.append(EOS)
-        return words
+        return [word for piece in WordVocab._pieces(text) for word in _words(piece)]
 
-    def _look_up(self, text: str, missing: int) -> np.ndarray:
-        return np.array([self.stoi.get(word, missing) for word in self.tokenize(text)], np.int64)
+    @staticmethod
+    def _pieces(text: str) -> Iterator[str]:
+        begin = 0
+        while begin < len(text):
+            gap = _SPACE.search(text, begin + PIECE)
+            end = gap.end() if gap else len(text)
+            unfinished = end == len(text) and not text.endswith("\n")  # a last line without its newline is a line too
+            yield text[begin:end] + ("\n" if unfinished else "")
+            begin = end
+
+    def _look_up(self, piece: str, missing: int) -> np.ndarray:
+        return np.array([self.stoi.get(word, missing) for word in _words(piece)], np.int64)
 
     def _join(self, symbols: list[str]) -> str:
         lines: list[list[str]] = [[]]
@@ -322,6 +352,16 @@ class WordVocab(Vocab):
             else:
                 lines[-1].append(word)
         return "\n".join(" ".join(line) for line in lines)
+
+
+def _words(piece: str) -> list[str]:
+    """The words of a piece, ``<eos>`` for every newline."""
+    *lines, last = piece.split("\n")
+    words: list[str] = []
+    for line in lines:
+        words += line.split()
+        words.append(EOS)
+    return words + last.split()
 
 
 def vocab_class(level: Any) -> type[CharVocab] | type[WordVocab]:
