@@ -1,5 +1,6 @@
 """Buffers that are handed out again, and the threads of matrix products."""
 
+import threading
 from typing import ClassVar
 
 import numpy as np
@@ -118,6 +119,29 @@ def test_a_numpy_without_openblas_is_taken_as_it_is(monkeypatch):
     monkeypatch.setattr(blas, "_functions", None)
     blas.set(3)
     assert (blas.get(), blas.cores) == (1, 1)
+
+
+def test_tasks_run_at_the_same_time_and_answer_in_order():
+    meeting = threading.Barrier(3, timeout=30)
+    assert backend.parallel([lambda k=k: meeting.wait() * 0 + k for k in range(3)]) == [0, 1, 2]
+
+
+def test_products_of_parallel_tasks_use_one_core_each(blas):
+    def task():
+        backend.matmul(np.ones((3, 4)), np.ones((4, 3)))
+        return list(blas.calls)
+
+    assert backend.parallel([task, task]) == [[1], [1]]
+    assert len(blas.calls) == 2, "the number of threads was not put back once"
+    assert not blas.shared
+
+
+def test_a_task_that_fails_fails_the_call_and_warnings_stay_silent(blas):
+    with pytest.raises(ZeroDivisionError):
+        backend.parallel([lambda: 1, lambda: 1 // 0])
+    assert not blas.shared
+    tasks = [lambda: np.log(np.zeros(2)), lambda: np.log(np.zeros(2))]
+    assert np.isneginf(backend.parallel(tasks)).all()
 
 
 class TestRows:

@@ -6,14 +6,16 @@ which libraries there are.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import math
 import os
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -134,6 +136,8 @@ class _Blas:
     def __init__(self) -> None:
         # Whoever sets the number of threads has decided: then it holds for every product.
         self.decided = any(os.environ.get(f"{name}_NUM_THREADS") for name in ("OPENBLAS", "OMP", "GOTO"))
+        self._sections = 0
+        self._lock = threading.Lock()
 
     @cached_property
     def _functions(self) -> tuple[Any, Any] | None:
@@ -155,6 +159,27 @@ class _Blas:
     def cores(self) -> int:
         return self.get()
 
+    @property
+    def shared(self) -> bool:
+        """Whether the cores are at work on a product each."""
+        return self._sections > 0
+
+    @contextlib.contextmanager
+    def one_thread_each(self) -> Iterator[None]:
+        """Inside, products use the core that they are called on: for threads that have shared the work already."""
+        with self._lock:
+            if self._sections == 0:
+                self._before = self.get()
+                self.set(1)
+            self._sections += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sections -= 1
+                if self._sections == 0:
+                    self.set(self._before)
+
 
 _blas = _Blas()
 
@@ -167,7 +192,7 @@ def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
     """
     xp = xp_of(a)
     large = 2 * a.shape[-2] * a.shape[-1] * b.shape[-1] >= THREADED_FLOPS
-    if xp is not np or _blas.decided or large or _blas.cores == 1:
+    if xp is not np or _blas.decided or _blas.shared or large or _blas.cores == 1:
         return xp.matmul(a, b, out=out)
     _blas.set(1)
     try:
@@ -176,12 +201,34 @@ def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
         _blas.set(_blas.cores)
 
 
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), "tinyrnn")
+
+
+def parallel(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Run tasks on a core each and return their results.
+
+    For a few pieces of work of a millisecond and more, spent in NumPy, which lets go of the interpreter meanwhile.
+    """
+    if len(tasks) == 1:
+        return [tasks[0]()]
+
+    def quietly(task: Callable[[], Any]) -> Any:
+        with quiet():  # what NumPy warns of is set for each thread apart
+            return task()
+
+    with _blas.one_thread_each():
+        others = [_pool().submit(quietly, task) for task in tasks[1:]]
+        return [quietly(tasks[0]), *(other.result() for other in others)]
+
+
 def set_num_threads(n: int) -> None:
     """Let every matrix product use ``n`` threads. ``torch.set_num_threads``.
 
     Unless this is called (or ``OPENBLAS_NUM_THREADS`` is set), small products use one core and large ones all: the right
     choice on a machine that does other things too. On an idle one, all cores are faster for small products as well.
-    Pointwise operations use one thread.
+    The loss of a large vocabulary and the updates of large parameters are shared among so many threads, too.
 
     Raises:
         RuntimeError: ``n`` is not positive.

@@ -45,6 +45,18 @@ def test_several_blocks_and_a_short_last_one():
     close(*both(x, w, b, target, "mean", create_graph=False))
 
 
+@pytest.mark.parametrize("threads", [2, 3, 7])
+@pytest.mark.parametrize("bias", [True, False])
+def test_threads_share_the_vocabulary(monkeypatch, threads, bias):
+    monkeypatch.setattr(losses, "SHARED_SCORES", 1)
+    monkeypatch.setattr(losses, "get_num_threads", lambda: threads)
+    V = 2**17 + 1  # 63 rows a block, and parts that differ in size
+    x, w, b, target = drawn(70, 2, V, bias, 3)
+    with tinyrnn.no_grad():
+        w[5] = 400.0  # one part has all the large scores
+    close(*both(x, w, b, target, "mean", create_graph=False))
+
+
 def test_second_derivatives():
     x, w, b, target = drawn(5, 3, 4, True, 1)
     products = []

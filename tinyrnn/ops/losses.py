@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import builtins
+import functools
+import itertools
+from functools import partial
+from typing import Any, NamedTuple
 
-from ..backend import Array, matmul, xp_of
+from ..backend import Array, get_num_threads, matmul, parallel, xp_of
 from ..engine import modes, primitive
 from .elementwise import mul
 from .index import take_along_dim
@@ -44,32 +48,72 @@ def _(scores, targets):
     return -reshape(take_along_dim(log_softmax(scores, dim=1), unsqueeze(targets, dim=1), dim=1), shape=(-1,))
 
 
+SHARED_SCORES = 2**20  # from so many in a block on, threads share them
+
+
+class _Share(NamedTuple):
+    """The part of the vocabulary that one thread works on: rows of the weights, and columns of the scores."""
+
+    first: int
+    weight: Array
+    bias: Array | None
+    scores: Array  # (block, its part of V)
+    d_weight: Array  # like weight; None if nothing is learned, as are the next two
+    d_bias: Array
+    product: Array  # like weight: scratch
+
+    def exponentials(self, x: Array, targets: Array) -> tuple:
+        """``exp(scores - top)`` of rows x, their ``top`` and sums, and which rows' targets are here, with their scores."""
+        xp = xp_of(x)
+        z = matmul(x, self.weight.T, out=self.scores[: len(x)])
+        if self.bias is not None:
+            z += self.bias
+        here = xp.flatnonzero((targets >= self.first) & (targets < self.first + len(self.weight)))
+        picked = xp.zeros(len(x), x.dtype)
+        picked[here] = z[here, targets[here] - self.first]
+        top = z.max(axis=1)
+        z -= top[:, None]
+        xp.exp(z, out=z)
+        return z, top, z.sum(axis=1), here, picked
+
+    def gradients(self, x: Array, targets: Array, share: Array, z: Array, factor: Array, here: Array) -> Array:
+        """Add to the gradients of weight and bias; returns that of x. ``z * factor`` is the softmax times ``share``."""
+        z *= factor[:, None]
+        z[here, targets[here] - self.first] -= share[here]
+        matmul(z.T, x, out=self.product)
+        xp = xp_of(x)
+        xp.add(self.d_weight, self.product, out=self.d_weight)
+        if self.d_bias is not None:
+            xp.add(self.d_bias, z.sum(axis=0), out=self.d_bias)
+        return matmul(z, self.weight)
+
+
 @primitive(saves=True)
 def _linear_nll(input, weight, bias, targets, share, *, learning):
     xp = xp_of(input)
     M, V = input.shape[0], weight.shape[0]
     block = min(M, max(32, 2**23 // V))  # 32 MB of float32 scores: enough rows for a GEMM, few enough for the cache
-    scores = xp.empty((block, V), input.dtype)
-    loss = xp.zeros((), input.dtype)
-    if learning:
-        d_input, d_weight, part = xp.empty_like(input), xp.zeros_like(weight), xp.empty_like(weight)
-        d_bias = None if bias is None else xp.zeros_like(bias)
+    threads = get_num_threads() if block * V >= SHARED_SCORES else 1
+    loss, d_input = xp.zeros((), input.dtype), xp.empty_like(input)
+    d_weight, d_bias = (xp.zeros_like(p) if learning and p is not None else None for p in (weight, bias))
+    parts = []
+    for begin, end in itertools.pairwise(V * k // threads for k in range(threads + 1)):
+        mine = slice(begin, end)
+        rows = [None if a is None else a[mine] for a in (weight, bias, d_weight, d_bias)]
+        product = xp.empty_like(rows[0]) if learning else None
+        parts.append(_Share(begin, rows[0], rows[1], xp.empty((block, end - begin), input.dtype), rows[2], rows[3], product))
     for begin in range(0, M, block):
-        here = slice(begin, begin + block)
-        x, t, s = input[here], targets[here], share[here]
-        z = matmul(x, weight.T, out=scores[: len(t)])
-        if bias is not None:
-            z += bias
-        nats, z = _losses_and_weights(z, t)
+        x, t, s = (a[begin : begin + block] for a in (input, targets, share))
+        done = parallel([partial(part.exponentials, x, t) for part in parts])
+        top = functools.reduce(xp.maximum, (one[1] for one in done))
+        rescaled = [xp.exp(one[1] - top) for one in done]
+        total = builtins.sum(one[2] * r for one, r in zip(done, rescaled))
+        nats = xp.log(total) + top - builtins.sum(one[4] for one in done)
         loss += (nats * s).sum()
         if learning:
-            z *= s[:, None]
-            z[xp.arange(len(t)), t] -= s
-            matmul(z, weight, out=d_input[here])
-            matmul(z.T, x, out=part)
-            d_weight += part
-            if d_bias is not None:
-                d_bias += z.sum(axis=0)
+            factors = [r * s / total for r in rescaled]
+            tasks = [partial(part.gradients, x, t, s, one[0], f, one[3]) for part, one, f in zip(parts, done, factors)]
+            d_input[begin : begin + block] = builtins.sum(parallel(tasks))
     return loss, ((d_input, d_weight, d_bias) if learning else None)
 
 
@@ -88,7 +132,8 @@ def linear_nll(input: Any, weight: Any, bias: Any, targets: Any, share: Any) -> 
 
     (M, H), (V, H), (V,), integers (M,) and factors (M,) to a number. Blocks of rows go through forward and backward
     at once: the gradient of a sum is known up to the factor that will arrive, so the scores of a block can be
-    forgotten when its gradients have been added. Kept are the gradients, M·H + V·H + V numbers, instead of M·V.
+    forgotten when its gradients have been added. Kept are the gradients, M·H + V·H + V numbers, instead of M·V. The
+    threads share the vocabulary, so that each adds to gradients of its own.
     """
     learning = modes.grad_enabled and any(x is not None and x.requires_grad for x in (input, weight, bias))
     return _linear_nll(input, weight, bias, targets, share, learning=learning)
