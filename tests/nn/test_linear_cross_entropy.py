@@ -91,3 +91,21 @@ def test_errors(change, error, words):
     options = {"target": target, "reduction": "mean", **change}
     with pytest.raises(error, match=words):
         F.linear_cross_entropy(x, w, b, **options)
+
+
+def test_the_gradients_of_a_kept_graph_are_not_shared():
+    """With a gradient of 1 they are handed on as they are; what is done to one must not show in the next."""
+    x, w, b, target = drawn(5, 3, 4, True, 0)
+    loss = F.linear_cross_entropy(x, w, b, target)
+    first = [g.clone() for g in tinyrnn.grad(loss, [x, w, b], retain_graph=True)]
+    for g in tinyrnn.grad(loss, [x, w, b], retain_graph=True):
+        g.mul_(3)
+    loss.backward()
+    w.grad.mul_(3)
+    close(tinyrnn.grad(F.linear_cross_entropy(x, w, b, target), [x, w, b]), first)
+    close([x.grad, w.grad / 3, b.grad], first)
+
+
+def test_a_mean_over_ignored_targets_only_is_nan():
+    x, w, b, target = drawn(2, 3, 4, True, 2)
+    assert F.linear_cross_entropy(x, w, b, target).isnan()

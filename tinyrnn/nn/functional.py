@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Generator, as_library_of, draw, to_host, xp_of
+from ..backend import Generator, as_library_of, draw, quiet, to_host, xp_of
 from ..engine import wrap
 from ..ops.elementwise import (
     elu,
@@ -291,9 +291,11 @@ def linear_cross_entropy(
             f"{tuple(weight.shape)} and {tuple(target.shape)}"
         )
     safe, counts = _counted("linear_cross_entropy", target, weight.shape[0], ignore_index)
-    share = wrap(counts.array.astype(input.array.dtype))
-    total = linear_nll(input.reshape(-1, input.shape[-1]), weight, bias, safe, share)
-    return total if reduction == "sum" else total / wrap(xp_of(share.array).asarray(share.array.sum()))
+    share = counts.array.astype(input.array.dtype)
+    if reduction == "mean":
+        with quiet():  # a mean over nothing is nan
+            share /= share.sum()
+    return linear_nll(input.reshape(-1, input.shape[-1]), weight, bias, safe, wrap(share))
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
