@@ -194,7 +194,7 @@ def run_train(args: argparse.Namespace) -> int:
         best = lm.load_checkpoint(args.save)
         prompt = "" if valid is None else best.vocab.decode(valid.ids[: 30 if args.level == "char" else 6])
         print("-" * 100)
-        print(prompt + " " * (args.level == "word") + lm.generate(best.model, best.vocab, prompt, args.sample, temperature=0.8))
+        print(prompt + " " * (args.level == "word") + lm.generate(best.model, best.vocab, prompt, args.sample, temperature=0.6))
     return 0
 
 
