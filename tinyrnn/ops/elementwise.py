@@ -92,6 +92,7 @@ def true_divide(input, other):
     return input / other
 
 
+true_divide.name = "div"  # what PyTorch calls its node
 true_divide.rule(input=lambda g, other: g / other, other=lambda g, other, y: -g * y / other)
 
 
