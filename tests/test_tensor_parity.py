@@ -125,10 +125,9 @@ def test_particular_tensors_print_as_pytorchs(array):
 def test_history_prints_as_pytorchs():
     for expression in ("x * 2", "x.tanh()", "x + x", "x.sum()", "x.exp().log()", "x.view(1, 2)", "x / 2", "-x"):
         texts = [repr(eval(expression, {"x": t.tensor([0.5, 2.0], requires_grad=True)})) for t in (torch, tinyrnn)]
-        if "/" in expression or "sum" in expression:
-            texts = [text.replace("TrueDivide", "Div") for text in texts]
-        assert texts[1].split("grad_fn")[0] == texts[0].split("grad_fn")[0]
-        assert "Backward0>" in texts[1]
+        if "view" in expression:  # ours is a reshape that must not copy
+            texts[1] = texts[1].replace("Reshape", "View")
+        assert texts[1] == texts[0]
 
 
 @given(st.integers(0, 12), st.integers(1, 6))
