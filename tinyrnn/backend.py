@@ -157,6 +157,7 @@ class _Blas:
 
     @cached_property
     def cores(self) -> int:
+        """How many threads there are to use: as many as at the start, or as were set."""
         return self.get()
 
     @property
@@ -167,9 +168,9 @@ class _Blas:
     @contextlib.contextmanager
     def one_thread_each(self) -> Iterator[None]:
         """Inside, products use the core that they are called on: for threads that have shared the work already."""
+        cores = self.cores  # known before one is set
         with self._lock:
             if self._sections == 0:
-                self._before = self.get()
                 self.set(1)
             self._sections += 1
         try:
@@ -178,7 +179,7 @@ class _Blas:
             with self._lock:
                 self._sections -= 1
                 if self._sections == 0:
-                    self.set(self._before)
+                    self.set(cores)
 
 
 _blas = _Blas()
@@ -235,13 +236,13 @@ def set_num_threads(n: int) -> None:
     """
     if n < 1:
         raise RuntimeError(f"set_num_threads expects a positive integer, got {n}")
-    _blas.decided = True
+    _blas.decided, _blas.cores = True, n
     _blas.set(n)
 
 
 def get_num_threads() -> int:
     """How many threads large matrix products use; 1 where that cannot be found out. ``torch.get_num_threads``."""
-    return _blas.get()
+    return _blas.cores
 
 
 def scatter_add(out: Array, index: Any, values: Array) -> None:

@@ -19,22 +19,16 @@ from .reduce import log_softmax, sum
 from .shape import reshape, unsqueeze
 
 
-def _losses_and_weights(scores: Array, targets: Array) -> tuple[Array, Array]:
-    """``-log softmax(scores)[target]`` of each row, and the softmax, which takes the memory of ``scores`` (M, C)."""
-    xp = xp_of(scores)
-    rows = xp.arange(len(targets))
-    scores -= scores.max(axis=1, keepdims=True)
-    picked = scores[rows, targets]
-    xp.exp(scores, out=scores)
-    total = scores.sum(axis=1)
-    scores /= total[:, None]
-    return xp.log(total) - picked, scores
-
-
 @primitive(saves=True)
 def softmax_nll(scores, targets):
     """``-log softmax(scores)[target]`` in nats: (M, C) and integers (M,) in [0, C) to (M,)."""
-    return _losses_and_weights(scores.copy(), targets)
+    xp = xp_of(scores)
+    softmax = scores - scores.max(axis=1, keepdims=True)
+    picked = softmax[xp.arange(len(targets)), targets]
+    xp.exp(softmax, out=softmax)
+    total = softmax.sum(axis=1)
+    softmax /= total[:, None]
+    return xp.log(total) - picked, softmax
 
 
 @softmax_nll.joint_rule

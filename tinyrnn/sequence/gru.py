@@ -64,7 +64,7 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b
     return Saved(h, rz, n, m)
 
 
-def backward(saved: Saved, w_hh: Array, dy: Array | None, dh_n: Array | None, reset_after: bool) -> tuple[Array, Array]:
+def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, reset_after: bool) -> tuple[Array, Array]:
     """From the gradients of the outputs (T, N, H) and of the last state: ``da`` (T, N, 4H) and that of the first state.
 
     The four blocks of ``da`` are the gradients of: what the state contributes to n, then r, z and n. So the last three
@@ -80,11 +80,10 @@ def backward(saved: Saved, w_hh: Array, dy: Array | None, dh_n: Array | None, re
     w_n = w_hh[2 * H :]
     w_nrz = xp.concatenate([w_n, w_hh[: 2 * H]])
     blocks = _blocks(da, H)
-    dh = xp.zeros_like(h[0]) if dh_n is None else dh_n.copy()
+    dh = dh_n.copy()
     s, u = xp.empty_like(dh), xp.empty_like(dh)
     for t in reversed(range(T)):
-        if dy is not None:
-            xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
+        xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
         r = rz[t, 0]
         d_state, dr, dz, dn = blocks[t]
         kernel.backward_update(dh, rz[t], n[t], h[t], dz, dn, s)

@@ -54,7 +54,7 @@ def forward(x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Arra
 
 
 def backward(
-    saved: Saved, w_hh: Array, w_hr: Array | None, dy: Array | None, dh_n: Array | None, dc_n: Array | None
+    saved: Saved, w_hh: Array, w_hr: Array | None, dy: Array, dh_n: Array, dc_n: Array
 ) -> tuple[Array, Array, Array, Array | None]:
     """From the gradients of the outputs (T, N, P) and of the last states: ``da`` (T, N, 4H), dh0, dc0 and dW_hr.
 
@@ -68,14 +68,13 @@ def backward(
     xp = xp_of(h)
     T, _, N, H = gates.shape
     da_by_gate = _by_gate(da, H)
-    dh = xp.zeros_like(h[0]) if dh_n is None else dh_n.copy()
-    dc = xp.zeros_like(c[0]) if dc_n is None else dc_n.copy()
+    dh = dh_n.copy()
+    dc = dc_n.copy()
     s, u = xp.empty_like(dc), xp.empty_like(dc)
     dm = xp.empty_like(dc) if w_hr is not None else dh
     dp = None if w_hr is None else xp.empty_like(h[1:])
     for t in reversed(range(T)):
-        if dy is not None:
-            xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
+        xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
         if w_hr is not None:
             dp[t] = dh  # type: ignore[index]
             matmul(dh, w_hr, out=dm)

@@ -36,7 +36,7 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, bias: Array | None, r
     return Saved(h)
 
 
-def backward(saved: Saved, w_hh: Array, dy: Array | None, dh_n: Array | None, relu: bool) -> tuple[Array, Array]:
+def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, relu: bool) -> tuple[Array, Array]:
     """From the gradients of the outputs (T, N, H) and of the last state: ``da`` (T, N, H) and that of the first state.
 
     With ``a_t = W_ih x_t + W_hh h_(t-1) + b`` and ``dh`` for all that arrives at ``h_t``::
@@ -47,10 +47,9 @@ def backward(saved: Saved, w_hh: Array, dy: Array | None, dh_n: Array | None, re
     xp = xp_of(h)
     T = h.shape[0] - 1
     da = buffers.empty(h, h[1:].shape)
-    dh = xp.zeros_like(h[0]) if dh_n is None else dh_n.copy()
+    dh = dh_n.copy()
     for t in reversed(range(T)):
-        if dy is not None:
-            xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
+        xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
         a, y = da[t], h[t + 1]
         if relu:
             xp.multiply(dh, y > 0, out=a)
