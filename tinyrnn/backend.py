@@ -97,15 +97,21 @@ UNSHARED = _references([np.empty(0)])[0]
 buffers = Buffers()
 
 
-def transposed(matrix: Array, uses: int) -> Array:
-    """The transpose of a matrix that ``uses`` products will read: laid out anew if they are enough to pay for it."""
-    if uses < 16:
-        return matrix.T
-    rows, columns = matrix.shape
-    y = xp_of(matrix).empty((columns, rows), matrix.dtype)
-    for k in range(0, rows, 64):  # in strips that stay in the cache: nine times faster for 2048 x 512
-        y[:, k : k + 64] = matrix[k : k + 64].T
-    return y
+FOREVER = 1 << 30  # so many uses that laying out a matrix always pays
+
+
+def factor(matrix: Array, rows: int, uses: int) -> Array:
+    """``matrix`` as ``uses`` products ``(rows, ...) @ matrix`` read it fastest, if they are enough to pay for laying it out.
+
+    That is row by row; column by column for a product with a single row, which threads then share evenly.
+    """
+    if uses * max(rows, 16) < 256 or (matrix.flags.c_contiguous if rows > 1 else matrix.flags.f_contiguous):
+        return matrix
+    source = matrix if rows > 1 else matrix.T
+    y = xp_of(matrix).empty(source.shape, matrix.dtype)
+    for k in range(0, source.shape[1], 64):  # in strips that stay in the cache: nine times faster for 2048 x 512
+        y[:, k : k + 64] = source[:, k : k + 64]
+    return y if rows > 1 else y.T
 
 
 def quiet() -> np.errstate:

@@ -1,6 +1,7 @@
 """Drawing tokens, and writing with a model."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 import tinyrnn
 from tinyrnn import lm
-from tinyrnn.lm.generate import encode_prefix
+from tinyrnn.lm.generate import encode_prefix, prepared
 from tinyrnn.text import CharVocab, VocabError, WordVocab
 
 SCORES = np.log(np.array([0.1, 0.5, 0.05, 0.3, 0.05]))
@@ -149,6 +150,42 @@ def test_the_state_is_warmed_up_and_carried_as_if_all_were_read_in_one_go(cell):
         whole, _ = model(tinyrnn.tensor([*prefix, *ids[:-1]]).reshape(-1, 1))
     piecewise = np.concatenate([call[1].numpy() for call in calls])
     np.testing.assert_allclose(piecewise, whole.numpy(), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(("cell", "tied"), [("lstm", False), ("gru", True), ("rnn", False)])
+def test_prepared_weights_give_what_the_model_gives(cell, tied):
+    tinyrnn.manual_seed(3)
+    model = lm.LanguageModel(10, 6, 6 if tied else 9, 2, cell, dropout=0.5, tied=tied).double().eval()
+    tokens = [3, 1, 4, 1, 5, 9, 2, 6]
+    with tinyrnn.no_grad():
+        whole, _ = model(tinyrnn.tensor(tokens).reshape(-1, 1))
+        _, state = model(tinyrnn.tensor(tokens[:3]).reshape(-1, 1))
+    read = prepared(model, state)
+    for k in range(3, len(tokens)):
+        np.testing.assert_allclose(read(tokens[k]), whole[k, 0].numpy(), rtol=0, atol=1e-14)
+
+
+def test_prepared_weights_need_no_memory_for_a_token():
+    model = lm.LanguageModel(50, 64, 512)
+    with tinyrnn.no_grad():
+        read = prepared(model, model(tinyrnn.tensor([[1]]))[1])
+    read(1)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            read(2)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 512 * 4 * 4  # bytes; less than the gates of one step
+
+
+def test_whoever_listens_is_told():
+    model, heard = model_of(CHARS), []
+    plain = list(lm.generate_ids(model, [1], 5, temperature=0))
+    model.decoder.register_forward_hook(lambda module, inputs, output: heard.append(output.shape))
+    assert list(lm.generate_ids(model, [1], 5, temperature=0)) == plain
+    assert len(heard) == 5
 
 
 def test_greedy_takes_the_best_of_the_scores():

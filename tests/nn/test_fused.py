@@ -1,5 +1,7 @@
 """The fused tier against its specification, the cells' steps: equal outputs, gradients and second derivatives."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -145,3 +147,30 @@ def test_tiers_are_chosen_by_attribute_and_by_context():
         assert made_by() == "StackBackward0"
     layer.fused = False
     assert made_by() == "StackBackward0"
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    "make",
+    [nn.RNN, partial(nn.RNN, nonlinearity="relu"), nn.LSTM, partial(nn.LSTM, proj_size=2), nn.GRU, partial(nn.GRU, reset_after=False)],
+    ids=["RNN", "RNN relu", "LSTM", "LSTM proj", "GRU", "GRU reset before"],
+)
+@pytest.mark.parametrize("N", [1, 3])
+def test_steps_one_at_a_time_are_the_whole_sequence(make, bias, N):
+    tinyrnn.manual_seed(0)
+    layer = make(4, 5, num_layers=2, bias=bias, dtype=tinyrnn.float64)
+    x = tinyrnn.randn(7, N, 4, dtype=tinyrnn.float64)
+    with tinyrnn.no_grad():
+        whole, _ = layer(x)
+        _, state = layer(x[:3])
+        first, second = layer.steppers(state)
+        for t in range(3, 7):
+            assert np.abs(second(first(x.numpy()[t])) - whole[t].numpy()).max() < 1e-14
+        again, _ = layer(x[:4])
+        assert np.array_equal(again, whole[:4]), "the state given to steppers() was written to"
+
+
+def test_a_bidirectional_layer_takes_no_steps():
+    layer = nn.GRU(4, 5, bidirectional=True)
+    with pytest.raises(ValueError, match="reads the future"):
+        layer.steppers(tinyrnn.zeros(2, 1, 5))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from ..backend import Array, xp_of
 
 
-def reset_update(ax: Array, ah: Array, rz: Array) -> None:
-    """Fill ``rz`` (2, N, H) with the gates from what input and state contribute, both (2, N, H)."""
+def reset_update(ax: Array, ah: Array, rz: Array, s: Array) -> None:
+    """Fill ``rz`` (2, N, H) with the gates from what input and state contribute, both (N, 2H). ``s`` (N, 2H) is scratch."""
     xp = xp_of(rz)
-    xp.add(ax, ah, out=rz)
-    xp.negative(rz, out=rz)
-    xp.exp(rz, out=rz)
-    xp.add(rz, 1, out=rz)
-    xp.reciprocal(rz, out=rz)
+    _, N, H = rz.shape
+    xp.add(ax, ah, out=s)
+    xp.negative(s, out=s)
+    xp.exp(s, out=s)
+    xp.add(s, 1, out=s)
+    xp.reciprocal(s.reshape(N, 2, H).swapaxes(0, 1), out=rz)  # from rows to a block for each gate
 
 
 def candidate(ax: Array, ah: Array, n: Array, z: Array, h_prev: Array, h: Array) -> None:

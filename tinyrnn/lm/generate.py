@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from ..backend import Generator, default_generator, quiet, to_host
+from ..backend import FOREVER, Array, Generator, default_generator, factor, matmul, quiet, to_host, xp_of
 from ..creation import from_numpy
 from ..engine import no_grad
 from ..text import Vocab
@@ -74,22 +74,62 @@ def generate_ids(model: LanguageModel, prefix: Any, length: int, *, exclude: Any
     prefix = np.asarray(prefix, np.int64)
     if prefix.size == 0:
         raise ValueError("generate_ids needs at least one token to start from")
-    state, read = None, prefix.reshape(-1, 1)  # (T, 1)
-    was_training = model.training
-    for _ in range(length):
-        try:
-            model.eval()
-            with no_grad(), quiet():  # choose() refuses scores that are not finite
-                scores, state = model(from_numpy(read), state)
-        finally:
-            model.train(was_training)
-        last = to_host(scores.array)[-1, 0]  # (V,)
+    row, state = _read(model, prefix, None)
+    following = prepared(model, state) if _is_plain(model) else None
+    for k in range(length):
+        last = to_host(row)
         if len(exclude):
             last = last.copy()
             last[exclude] = -np.inf
         drawn = choose(last, **options)
         yield drawn
-        read = np.array([[drawn]])
+        if k + 1 == length:
+            return
+        if following is not None:
+            row = following(drawn)
+        else:
+            row, state = _read(model, np.array([drawn]), state)
+
+
+def _read(model: LanguageModel, tokens: np.ndarray, state: Any) -> tuple[Array, Any]:
+    """The scores (V,) after these tokens (T,), and the state."""
+    was_training = model.training
+    model.eval()
+    try:
+        with no_grad(), quiet():  # choose() refuses scores that are not finite
+            scores, state = model(from_numpy(tokens.reshape(-1, 1)), state)  # (T, 1, V)
+    finally:
+        model.train(was_training)
+    return scores.array[-1, 0], state
+
+
+def _is_plain(model: LanguageModel) -> bool:
+    """Whether nobody has changed what the model computes, or listens."""
+    listens = any(part._forward_hooks or part._forward_pre_hooks for part in model.modules())
+    return type(model) is LanguageModel and not listens
+
+
+def prepared(model: LanguageModel, state: Any) -> Callable[[int], Array]:
+    """A function that reads one token more, from ``state`` (of one row) on, and returns the scores (V,) of the next.
+
+    All weights are laid out once, as they are now. Then nothing is recorded or allocated: each call overwrites the scores
+    that the last one returned.
+    """
+    layers, table, bias = model.rnn.steppers(state), model.encoder.weight.array, model.decoder.bias.array
+    weight = factor(model.decoder.weight.array.T, 1, FOREVER)
+    xp = xp_of(table)
+    scores = xp.empty((1, len(bias)), table.dtype)
+
+    def read(token: int) -> Array:
+        x = table[token : token + 1]
+        with quiet():
+            for step in layers:
+                x = step(x)
+            matmul(x, weight, out=scores)
+            xp.add(scores, bias, out=scores)
+        return scores[0]
+
+    return read
 
 
 def generate(

@@ -57,7 +57,8 @@ def run_steps(step: Any, x: Tensor, carried: Any, w_ih: Tensor, b_ih: Any, w: We
     return stack(outputs), carried
 
 
-def _sum(b_ih: Any, b_hh: Any) -> Any:
+def sum_of_biases(b_ih: Any, b_hh: Any) -> Any:
+    """Where they only ever occur together; None if there are none."""
     return None if b_ih is None else b_ih + b_hh
 
 
@@ -79,13 +80,18 @@ def _input_gradients(da: Array, x: Array, w_ih: Array, needs: tuple) -> tuple:
     return dx, dw, db
 
 
+def _recurrent_gradient(da: Array, h: Array) -> Array:
+    """dW_hh: each step's ``da`` against the state before it, summed over all steps by one product."""
+    return matmul(_rows(da).T, _rows(h[:-1]))
+
+
 # -- Elman --
 
 
 @primitive(saves=True)
 def rnn_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, *, relu=False):
     """:func:`tinyrnn.sequence.rnn.forward`."""
-    saved = rnn.forward(x, h0, w_ih, w_hh, _sum(b_ih, b_hh), relu)
+    saved = rnn.forward(x, h0, w_ih, w_hh, sum_of_biases(b_ih, b_hh), relu)
     return (saved.h[1:], saved.h[-1].copy()), saved
 
 
@@ -93,7 +99,7 @@ def rnn_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, *, relu=False):
 def _(g, x, h0, w_ih, w_hh, b_ih, b_hh, relu, y, saved, needs):
     da, dh0 = rnn.backward(saved, w_hh, g[0], g[1], relu)
     dx, dw_ih, db = _input_gradients(da, x, w_ih, (needs[0], needs[2], needs[4] or needs[5]))
-    return dx, dh0, dw_ih, matmul(_rows(da).T, _rows(saved.h[:-1])), db, db
+    return dx, dh0, dw_ih, _recurrent_gradient(da, saved.h) if needs[3] else None, db, db
 
 
 @rnn_layer.defined_by
@@ -107,7 +113,7 @@ def _(x, h0, w_ih, w_hh, b_ih, b_hh, relu):
 @primitive(saves=True)
 def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None):
     """:func:`tinyrnn.sequence.lstm.forward`."""
-    saved = lstm.forward(x, h0, c0, w_ih, w_hh, _sum(b_ih, b_hh), w_hr)
+    saved = lstm.forward(x, h0, c0, w_ih, w_hh, sum_of_biases(b_ih, b_hh), w_hr)
     return (saved.h[1:], saved.h[-1].copy(), saved.c[-1].copy()), saved
 
 
@@ -115,7 +121,7 @@ def lstm_layer(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, w_hr=None):
 def _(g, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, y, saved, needs):
     da, dh0, dc0, dw_hr = lstm.backward(saved, w_hh, w_hr, *g)
     dx, dw_ih, db = _input_gradients(da, x, w_ih, (needs[0], needs[3], needs[5] or needs[6]))
-    return dx, dh0, dc0, dw_ih, matmul(_rows(da).T, _rows(saved.h[:-1])), db, db, dw_hr
+    return dx, dh0, dc0, dw_ih, _recurrent_gradient(da, saved.h) if needs[4] else None, db, db, dw_hr
 
 
 @lstm_layer.defined_by
@@ -138,13 +144,11 @@ def gru_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, *, reset_after=True):
 def _(g, x, h0, w_ih, w_hh, b_ih, b_hh, reset_after, y, saved, needs):
     da, dh0 = gru.backward(saved, w_hh, g[0], g[1], reset_after)
     H = w_hh.shape[1]
-    dx, dw_ih, db_ih = _input_gradients(da[..., H:], x, w_ih, (needs[0], needs[2], needs[4]))
-    db_hh = None
-    if needs[5]:
-        xp = xp_of(da)
-        sums = _sum_of_rows(_rows(da)[:, : 3 * H])  # n, r, z
-        db_hh = xp.concatenate([sums[H:], sums[:H]])
-    return dx, dh0, dw_ih, gru.recurrent_weight_gradient(saved, da, reset_after), db_ih, db_hh
+    nrz = xp_of(da).concatenate([w_ih[2 * H :], w_ih[: 2 * H]])
+    dx, dw_ih, db_ih = _input_gradients(da[..., : 3 * H], x, nrz, (needs[0], needs[2], needs[4]))
+    dw_ih, db_ih = (None if d is None else xp_of(d).concatenate([d[H:], d[:H]]) for d in (dw_ih, db_ih))
+    dw_hh = gru.recurrent_weight_gradient(saved, da, reset_after) if needs[3] else None
+    return dx, dh0, dw_ih, dw_hh, db_ih, _sum_of_rows(_rows(da)[:, H:]) if needs[5] else None
 
 
 @gru_layer.defined_by

@@ -9,11 +9,12 @@ from typing import Any
 from ..creation import empty
 from ..engine import label
 from ..ops.shape import cat, flip, stack, transpose, unbind
+from ..sequence import gru, lstm, rnn
 from ..tensor import Parameter, Tensor
 from . import functional as F
 from . import init
 from .cells import Weights, gru_reset_before_step, gru_step, lstm_step, rnn_step_of, state_tensors
-from .fused import gru_layer, lstm_layer, rnn_layer, run_steps, tier
+from .fused import gru_layer, lstm_layer, rnn_layer, run_steps, sum_of_biases, tier
 from .module import Module
 
 
@@ -100,6 +101,10 @@ class RNNBase(Module):
         """The fused operation that takes all steps; see :mod:`tinyrnn.nn.fused`."""
         raise NotImplementedError
 
+    def _stepper(self, state: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any) -> Any:
+        """What takes one step of one layer at a time, on raw arrays; see :mod:`tinyrnn.sequence`."""
+        raise NotImplementedError
+
     # -- running --
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
@@ -157,19 +162,35 @@ class RNNBase(Module):
             label(s, name, "LNH" if batched else "LH")
         return x, (last if self.states == 2 else last[0])
 
+    def _weights(self, suffix: str) -> list[Any]:
+        return [getattr(self, f"{name}_{suffix}", None) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")]
+
     def _run(self, x: Tensor, state: tuple[Tensor, ...], suffix: str) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One direction of one layer: (T, N, D) to (T, N, H) and the last state."""
-
-        def weight(name: str) -> Any:
-            return getattr(self, f"{name}_{suffix}", None)
-
-        w_ih, w_hh, b_ih, b_hh, w_hr = map(weight, ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"))
+        w_ih, w_hh, b_ih, b_hh, w_hr = self._weights(suffix)
         if self.fused and tier.fused:
             y, *last = self._sequence(x, *state, w_ih, w_hh, b_ih, b_hh, *([] if w_hr is None else [w_hr]))
             return y, tuple(last)
         carried: Any = state if self.states == 2 else state[0]
         y, carried = run_steps(self._step(), x, carried, w_ih, b_ih, Weights(w_hh, b_hh, w_hr))
         return y, (carried if self.states == 2 else (carried,))
+
+    def steppers(self, hx: Any) -> list[Any]:
+        """For generation: what takes each layer one step on from the state ``hx``, without a graph, on raw arrays.
+
+        Dropout is off, and the weights are as they are now. Call the first with x (N, D), the next with what that returns.
+
+        Raises:
+            ValueError: the layers are bidirectional, so they cannot go on from the past alone.
+        """
+        if self.bidirectional:
+            raise ValueError(f"{type(self).__name__}: a bidirectional layer reads the future, so it cannot take one step at a time")
+        states = [s.array for s in state_tensors(self, hx)]
+        made = []
+        for layer in range(self.num_layers):
+            weights = (None if w is None else w.array for w in self._weights(f"l{layer}"))
+            made.append(self._stepper(tuple(s[layer] for s in states), *weights))
+        return made
 
     def _initial_states(self, input: Tensor, hx: Any, N: int, batched: bool) -> list[tuple[Tensor, ...]]:
         """For h (and c): one tensor (N, H) for each layer and direction."""
@@ -243,6 +264,9 @@ class RNN(RNNBase):
     def _sequence(self, x: Tensor, *state_and_weights: Any) -> tuple[Tensor, ...]:
         return rnn_layer(x, *state_and_weights, relu=self.nonlinearity == "relu")
 
+    def _stepper(self, state: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any) -> Any:
+        return rnn.Step(state[0], w_ih, w_hh, sum_of_biases(b_ih, b_hh), self.nonlinearity == "relu")
+
 
 class LSTM(RNNBase):
     """Long short-term memory; :func:`tinyrnn.nn.cells.lstm_step` has the equations. ``torch.nn.LSTM``.
@@ -258,6 +282,9 @@ class LSTM(RNNBase):
 
     def _sequence(self, x: Tensor, *state_and_weights: Any) -> tuple[Tensor, ...]:
         return lstm_layer(x, *state_and_weights)
+
+    def _stepper(self, state: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any) -> Any:
+        return lstm.Step(state[0], state[1], w_ih, w_hh, sum_of_biases(b_ih, b_hh), w_hr)
 
 
 class GRU(RNNBase):
@@ -291,6 +318,9 @@ class GRU(RNNBase):
 
     def _sequence(self, x: Tensor, *state_and_weights: Any) -> tuple[Tensor, ...]:
         return gru_layer(x, *state_and_weights, reset_after=self.reset_after)
+
+    def _stepper(self, state: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any) -> Any:
+        return gru.Step(state[0], w_ih, w_hh, b_ih, b_hh, self.reset_after)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")

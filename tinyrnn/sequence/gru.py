@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..backend import Array, buffers, matmul, transposed, xp_of
+from ..backend import FOREVER, Array, buffers, factor, matmul, xp_of
 from ..kernels import gru as kernel
 
 
@@ -26,15 +26,14 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b
     """:func:`tinyrnn.nn.cells.gru_step` (or ``gru_reset_before_step``) over x (T, N, D) from h0 (N, H)."""
     xp = xp_of(x)
     T, N, D = x.shape
-    uses = T if N > 1 else 0  # a product with a single row reads the weights as they are
     H = h0.shape[-1]
     if reset_after:
-        w_t = transposed(w_hh, uses)  # (H, 3H)
+        w_t = factor(w_hh.T, N, T)  # (H, 3H)
     else:
-        w_rz, w_n = transposed(w_hh[: 2 * H], uses), transposed(w_hh[2 * H :], uses)
+        w_rz, w_n = factor(w_hh[: 2 * H].T, N, T), factor(w_hh[2 * H :].T, N, T)
     a = buffers.empty(x, (T, N, 3 * H))
     matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 3 * H))
-    b_n = None
+    b_n: Any = 0
     if b_ih is not None and b_hh is not None:
         bias = b_ih + b_hh
         if reset_after:  # r multiplies b_hn too, so it cannot go to the input's side
@@ -45,31 +44,29 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b
     n, m = buffers.empty(x, (T, N, H)), buffers.empty(x, (T, N, H))
     h[0] = h0
     ah, s = buffers.empty(x, (N, 3 * H if reset_after else 2 * H)), buffers.empty(x, (N, H))
-    ax_blocks, ah_blocks = _blocks(a, H), _blocks(ah, H)
+    u = buffers.empty(x, (N, 2 * H))
     for t in range(T):
-        ax, r = ax_blocks[t], rz[t, 0]
+        ax, r = a[t], rz[t, 0]
         if reset_after:
             matmul(h[t], w_t, out=ah)
-            kernel.reset_update(ax[:2], ah_blocks[:2], rz[t])
-            m[t] = ah_blocks[2]
-            if b_n is not None:
-                xp.add(m[t], b_n, out=m[t])
+            kernel.reset_update(ax[:, : 2 * H], ah[:, : 2 * H], rz[t], u)
+            xp.add(ah[:, 2 * H :], b_n, out=m[t])
             xp.multiply(r, m[t], out=s)
         else:
             matmul(h[t], w_rz, out=ah)
-            kernel.reset_update(ax[:2], ah_blocks, rz[t])
+            kernel.reset_update(ax[:, : 2 * H], ah, rz[t], u)
             xp.multiply(r, h[t], out=m[t])
             matmul(m[t], w_n, out=s)
-        kernel.candidate(ax[2], s, n[t], rz[t, 1], h[t], h[t + 1])
+        kernel.candidate(ax[:, 2 * H :], s, n[t], rz[t, 1], h[t], h[t + 1])
     return Saved(h, rz, n, m)
 
 
 def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, reset_after: bool) -> tuple[Array, Array]:
     """From the gradients of the outputs (T, N, H) and of the last state: ``da`` (T, N, 4H) and that of the first state.
 
-    The four blocks of ``da`` are the gradients of: what the state contributes to n, then r, z and n. So the last three
-    belong to the input's weights, and the first three to the recurrent ones, in the order n, r, z. With ``dh`` for all
-    that arrives at ``h_t = n + z * (h_(t-1) - n)``::
+    The four blocks of ``da`` are the gradients of n, r, z and of what the state contributes to n. So the first three
+    belong to the input's weights, in the order n, r, z, and the last three to the recurrent ones. With ``dh`` for all that
+    arrives at ``h_t = n + z * (h_(t-1) - n)``::
 
         dz = dh * (h_(t-1) - n),  dn = dh * (1 - z),  dh_(t-1) = dh * z + (through the gates) W_hh
     """
@@ -77,21 +74,23 @@ def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, reset_after: boo
     xp = xp_of(h)
     T, N, H = n.shape
     da = buffers.empty(h, (T, N, 4 * H))
-    w_n = w_hh[2 * H :]
-    w_nrz = xp.concatenate([w_n, w_hh[: 2 * H]])
+    if reset_after:
+        w_rzn = factor(w_hh, N, T)
+    else:
+        w_rz, w_n = factor(w_hh[: 2 * H], N, T), factor(w_hh[2 * H :], N, T)
     blocks = _blocks(da, H)
     dh = dh_n.copy()
     s, u = xp.empty_like(dh), xp.empty_like(dh)
     for t in reversed(range(T)):
         xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
         r = rz[t, 0]
-        d_state, dr, dz, dn = blocks[t]
+        dn, dr, dz, d_state = blocks[t]
         kernel.backward_update(dh, rz[t], n[t], h[t], dz, dn, s)
         if reset_after:
             xp.multiply(dn, m[t], out=u)
             kernel.backward_reset(u, r, dr, s)
             xp.multiply(dn, r, out=d_state)
-            matmul(da[t, :, : 3 * H], w_nrz, out=s)
+            matmul(da[t, :, H:], w_rzn, out=s)
         else:
             matmul(dn, w_n, out=u)  # the gradient of r * h
             d_state[...] = dn
@@ -99,16 +98,58 @@ def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, reset_after: boo
             xp.add(dh, s, out=dh)
             xp.multiply(u, h[t], out=u)
             kernel.backward_reset(u, r, dr, s)
-            matmul(da[t, :, H : 3 * H], w_hh[: 2 * H], out=s)
+            matmul(da[t, :, H : 3 * H], w_rz, out=s)
         xp.add(dh, s, out=dh)
     return da, dh
 
 
 def recurrent_weight_gradient(saved: Saved, da: Array, reset_after: bool) -> Array:
     """dW_hh (3H, H), in the order r, z, n."""
-    xp = xp_of(da)
     h, _, _, m = saved
     T, N, H = m.shape
-    rows, states = da.reshape(T * N, 4 * H), h[:-1].reshape(T * N, H)
-    before_n = states if reset_after else m.reshape(T * N, H)
-    return xp.concatenate([matmul(rows[:, H : 3 * H].T, states), matmul(rows[:, :H].T, before_n)])
+    rows, states = da.reshape(T * N, 4 * H)[:, H:], h[:-1].reshape(T * N, H)
+    if reset_after:
+        return matmul(rows.T, states)
+    dw = xp_of(da).empty((3 * H, H), da.dtype)
+    matmul(rows[:, : 2 * H].T, states, out=dw[: 2 * H])
+    matmul(rows[:, 2 * H :].T, m.reshape(T * N, H), out=dw[2 * H :])
+    return dw
+
+
+class Step:
+    """One step at a time, without a graph: for generation. Weights are laid out once, nothing is allocated later.
+
+    Calling it with x (N, D) advances the state ``h`` (N, H) and returns it.
+    """
+
+    def __init__(self, h: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None, reset_after: bool) -> None:
+        xp = xp_of(h)
+        N, H = h.shape
+        self.reset_after = reset_after
+        self.w_ih = factor(w_ih.T, N, FOREVER)
+        self.w_rz, self.w_n = factor(w_hh[: 2 * H].T, N, FOREVER), factor(w_hh[2 * H :].T, N, FOREVER)
+        none = xp.zeros(3 * H, h.dtype)
+        self.b_ih, self.b_hh = none if b_ih is None else b_ih, none if b_hh is None else b_hh
+        self.h, self.n, self.m, self.s = h.copy(), xp.empty_like(h), xp.empty_like(h), xp.empty_like(h)
+        self.a, self.ah, self.rz = (xp.empty(s, h.dtype) for s in ((N, 3 * H), (N, 2 * H), (2, N, H)))
+
+    def __call__(self, x: Array) -> Array:
+        """The state that follows x."""
+        xp = xp_of(x)
+        h, s, H = self.h, self.s, self.h.shape[1]
+        matmul(x, self.w_ih, out=self.a)
+        xp.add(self.a, self.b_ih, out=self.a)
+        matmul(h, self.w_rz, out=self.ah)
+        xp.add(self.ah, self.b_hh[: 2 * H], out=self.ah)
+        kernel.reset_update(self.a[:, : 2 * H], self.ah, self.rz, self.ah)
+        r, z = self.rz
+        if self.reset_after:
+            matmul(h, self.w_n, out=s)
+            xp.add(s, self.b_hh[2 * H :], out=s)
+            xp.multiply(s, r, out=s)
+        else:
+            xp.multiply(h, r, out=self.m)
+            matmul(self.m, self.w_n, out=s)
+            xp.add(s, self.b_hh[2 * H :], out=s)
+        kernel.candidate(self.a[:, 2 * H :], s, self.n, z, h, h)
+        return h

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array, buffers, matmul, transposed, xp_of
+from ..backend import FOREVER, Array, buffers, factor, matmul, xp_of
 from ..kernels import lstm as kernel
 
 
@@ -30,9 +30,8 @@ def forward(x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Arra
     ``bias`` is ``b_ih + b_hh`` (4H), which only ever occur together.
     """
     T, N, D = x.shape
-    uses = T if N > 1 else 0  # a product with a single row reads the weights as they are
     H = c0.shape[-1]
-    w_t = transposed(w_hh, uses)
+    w_t = factor(w_hh.T, N, T)
     a = buffers.empty(x, (T, N, 4 * H))
     matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 4 * H))
     if bias is not None:
@@ -43,11 +42,11 @@ def forward(x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Arra
     shown = None if w_hr is None else buffers.empty(x, (T, N, H))
     h[0], c[0] = h0, c0
     ah, s = buffers.empty(x, (N, 4 * H)), buffers.empty(x, (N, H))
-    ax_by_gate, ah_by_gate = _by_gate(a, H), _by_gate(ah, H)
+    scale = kernel.scale(ah, H)
     for t in range(T):
         matmul(h[t], w_t, out=ah)
         y = h[t + 1] if shown is None else shown[t]
-        kernel.forward(ax_by_gate[t], ah_by_gate, gates[t], c[t], c[t + 1], tanh_c[t], y, s)
+        kernel.forward(a[t], ah, scale, gates[t], c[t], c[t + 1], tanh_c[t], y, s)
         if w_hr is not None:
             matmul(y, w_hr.T, out=h[t + 1])
     return Saved(h, c, gates, tanh_c, shown, a)
@@ -70,17 +69,48 @@ def backward(
     da_by_gate = _by_gate(da, H)
     dh = dh_n.copy()
     dc = dc_n.copy()
-    s, u = xp.empty_like(dc), xp.empty_like(dc)
+    s, slopes = xp.empty_like(dc), xp.empty_like(gates[0])
     dm = xp.empty_like(dc) if w_hr is not None else dh
     dp = None if w_hr is None else xp.empty_like(h[1:])
+    w_back = factor(w_hh, N, T)
     for t in reversed(range(T)):
         xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
         if w_hr is not None:
             dp[t] = dh  # type: ignore[index]
             matmul(dh, w_hr, out=dm)
-        kernel.backward(dm, dc, gates[t], c[t], tanh_c[t], da_by_gate[t], s, u)
-        matmul(da[t], w_hh, out=dh)
+        kernel.backward(dm, dc, gates[t], c[t], tanh_c[t], da_by_gate[t], s, slopes)
+        matmul(da[t], w_back, out=dh)
     dw_hr = None
     if dp is not None and shown is not None:
         dw_hr = matmul(dp.reshape(T * N, -1).T, shown.reshape(T * N, H))
     return da, dh, dc, dw_hr
+
+
+class Step:
+    """One step at a time, without a graph: for generation. Weights are laid out once, nothing is allocated later.
+
+    Calling it with x (N, D) advances the state ``h`` (N, P), ``c`` (N, H) and returns ``h``. The products with the input
+    and with the state are one: [x, h] against both weights.
+    """
+
+    def __init__(self, h: Array, c: Array, w_ih: Array, w_hh: Array, bias: Array | None, w_hr: Array | None = None) -> None:
+        xp = xp_of(h)
+        (N, P), H, D = h.shape, c.shape[1], w_ih.shape[1]
+        self.w = factor(xp.concatenate([w_ih, w_hh], 1).T, N, FOREVER)
+        self.w_hr = None if w_hr is None else factor(w_hr.T, N, FOREVER)
+        self.bias = xp.zeros(4 * H, h.dtype) if bias is None else bias
+        self.xh, self.a = xp.empty((N, D + P), h.dtype), xp.empty((N, 4 * H), h.dtype)
+        self.scale = kernel.scale(self.a, H)
+        self.x, self.h, self.c = self.xh[:, :D], self.xh[:, D:], c.copy()
+        self.h[...] = h
+        self.gates, self.tanh_c, self.s, self.shown = (xp.empty(s, h.dtype) for s in ((4, N, H), (N, H), (N, H), (N, H)))
+
+    def __call__(self, x: Array) -> Array:
+        """The state that follows x."""
+        self.x[...] = x
+        matmul(self.xh, self.w, out=self.a)
+        y = self.h if self.w_hr is None else self.shown
+        kernel.forward(self.bias, self.a, self.scale, self.gates, self.c, self.c, self.tanh_c, y, self.s)
+        if self.w_hr is not None:
+            matmul(y, self.w_hr, out=self.h)
+        return self.h

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array, buffers, matmul, transposed, xp_of
+from ..backend import FOREVER, Array, buffers, factor, matmul, xp_of
 
 
 class Saved(NamedTuple):
@@ -17,13 +17,12 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, bias: Array | None, r
     """``h_t = tanh(W_ih x_t + W_hh h_(t-1) + b)``, or relu: (T, N, D) and (N, H) to the states (T + 1, N, H)."""
     xp = xp_of(x)
     T, N, D = x.shape
-    uses = T if N > 1 else 0  # a product with a single row reads the weights as they are
     h = buffers.empty(x, (T + 1, N, h0.shape[-1]))
     h[0] = h0
     matmul(x.reshape(T * N, D), w_ih.T, out=h[1:].reshape(T * N, h0.shape[-1]))  # what the inputs contribute, in place
     if bias is not None:
         h[1:] += bias
-    w_t = transposed(w_hh, uses)
+    w_t = factor(w_hh.T, N, T)
     ah = xp.empty_like(h0)
     for t in range(1, T + 1):
         a = h[t]
@@ -45,8 +44,9 @@ def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, relu: bool) -> t
     """
     (h,) = saved
     xp = xp_of(h)
-    T = h.shape[0] - 1
+    T, N = h.shape[0] - 1, h.shape[1]
     da = buffers.empty(h, h[1:].shape)
+    w_back = factor(w_hh, N, T)
     dh = dh_n.copy()
     for t in reversed(range(T)):
         xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
@@ -57,5 +57,34 @@ def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, relu: bool) -> t
             xp.multiply(y, y, out=a)
             xp.subtract(1, a, out=a)
             xp.multiply(a, dh, out=a)
-        matmul(a, w_hh, out=dh)  # what reaches step t - 1
+        matmul(a, w_back, out=dh)  # what reaches step t - 1
     return da, dh
+
+
+class Step:
+    """One step at a time, without a graph: for generation. Weights are laid out once, nothing is allocated later.
+
+    Calling it with x (N, D) advances the state ``h`` (N, H) and returns it. The products with the input and with the
+    state are one: [x, h] against both weights.
+    """
+
+    def __init__(self, h: Array, w_ih: Array, w_hh: Array, bias: Array | None, relu: bool) -> None:
+        xp = xp_of(h)
+        (N, H), D = h.shape, w_ih.shape[1]
+        self.w = factor(xp.concatenate([w_ih, w_hh], 1).T, N, FOREVER)
+        self.bias, self.relu = xp.zeros(H, h.dtype) if bias is None else bias, relu
+        self.xh, self.a = xp.empty((N, D + H), h.dtype), xp.empty((N, H), h.dtype)
+        self.x, self.h = self.xh[:, :D], self.xh[:, D:]
+        self.h[...] = h
+
+    def __call__(self, x: Array) -> Array:
+        """The state that follows x."""
+        xp = xp_of(x)
+        self.x[...] = x
+        matmul(self.xh, self.w, out=self.a)
+        xp.add(self.a, self.bias, out=self.a)
+        if self.relu:
+            xp.maximum(self.a, 0, out=self.h)
+        else:
+            xp.tanh(self.a, out=self.h)
+        return self.h
