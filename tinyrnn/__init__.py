@@ -3,7 +3,7 @@
 from math import e, inf, nan, pi
 
 from . import autograd
-from .backend import Generator, default_generator, get_num_threads, manual_seed, set_num_threads
+from .backend import Generator, default_generator, manual_seed
 from .creation import (
     arange,
     as_tensor,
@@ -142,6 +142,7 @@ from .ops.shape import (
     unsqueeze,
 )
 from .tensor import Parameter, Size, Tensor
+from .threads import get_num_threads, set_num_threads
 
 from . import nn, optim  # isort: skip
 

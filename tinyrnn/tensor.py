@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, engine
-from .backend import Array, Rows, is_array, to_host, xp_of
+from .backend import Array, is_array, to_host, xp_of
 from .engine import Traced, backward, wrap
 from .inplace import change
 from .ops import elementwise as ew
@@ -19,6 +19,7 @@ from .ops import linalg as la
 from .ops import reduce as rd
 from .ops import shape as sh
 from .printing import to_text
+from .rows import Rows
 
 # The types under other names: inside Tensor the plain ones are its methods.
 _bool = bool

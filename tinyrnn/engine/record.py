@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..backend import Array, Rows, is_array, quiet, xp_of
+from ..backend import Array, is_array, quiet, xp_of
+from ..rows import Rows
 from .modes import modes, set_grad_enabled
 
 _creation_order = itertools.count()

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, Rows, is_array, quiet, xp_of
+from ..backend import Array, is_array, quiet, xp_of
+from ..rows import Rows
 from .modes import set_grad_enabled
 from .record import Node, Traced, describe, from_ops, raw_of, wrap
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import FOREVER, Array, Generator, default_generator, factor, matmul, quiet, to_host, xp_of
+from ..backend import FOREVER, Array, Generator, default_generator, factor, quiet, to_host, xp_of
 from ..creation import from_numpy
 from ..engine import no_grad
 from ..text import Vocab
+from ..threads import matmul
 from .model import LanguageModel
 
 

@@ -13,12 +13,13 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from ..backend import Array, matmul, xp_of
+from ..backend import Array, xp_of
 from ..engine import primitive
 from ..ops.linalg import linear
 from ..ops.shape import stack, unbind
 from ..sequence import gru, lstm, rnn
 from ..tensor import Tensor
+from ..threads import matmul
 from .cells import Weights, gru_reset_before_step, gru_step, lstm_step, rnn_relu_step, rnn_tanh_step
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import SMALL_TABLE, Rows, add_rows, as_library_of, scatter_add, to_host, xp_of
+from ..backend import as_library_of, scatter_add, to_host, xp_of
 from ..engine import Traced, primitive
+from ..rows import SMALL_TABLE, Rows, add_rows
 from .elementwise import broadcast_to, sum_to
 from .shape import _normal, reshape
 

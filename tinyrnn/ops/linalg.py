@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
+from .. import threads
 from ..backend import xp_of
 from ..engine import primitive
 from .elementwise import mul, sum_to
@@ -20,7 +20,7 @@ def _mT(x: Any) -> Any:
 
 @primitive
 def _matmul(input, other):
-    return backend.matmul(input, other)
+    return threads.matmul(input, other)
 
 
 _matmul.rule(
@@ -95,7 +95,7 @@ def outer(input: Any, vec2: Any) -> Any:
 @primitive
 def _linear(input, weight, bias=None):
     """``input @ weight.T + bias``: (..., D), (O, D), (O,) to (..., O)."""
-    y = backend.matmul(input.reshape(-1, input.shape[-1]), weight.T)
+    y = threads.matmul(input.reshape(-1, input.shape[-1]), weight.T)
     if bias is not None:
         y += bias
     return y.reshape((*input.shape[:-1], weight.shape[0]))

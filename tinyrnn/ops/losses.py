@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import Array, buffers, get_num_threads, matmul, parallel, xp_of
+from ..backend import Array, buffers, xp_of
 from ..engine import modes, primitive
+from ..threads import get_num_threads, matmul, parallel
 from .elementwise import mul
 from .index import take_along_dim
 from .linalg import linear

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, as_library_of, get_num_threads, parallel, quiet, xp_of
+from ..backend import Array, as_library_of, quiet, xp_of
 from ..creation import full_like
 from ..engine import enable_grad, wrap
 from ..tensor import RowGradient, Tensor
+from ..threads import get_num_threads, parallel
 
 Group = dict[str, Any]
 State = dict[str, Any]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import FOREVER, Array, buffers, factor, matmul, xp_of
+from ..backend import FOREVER, Array, buffers, factor, xp_of
 from ..kernels import lstm as kernel
+from ..threads import matmul
 
 
 class Saved(NamedTuple):

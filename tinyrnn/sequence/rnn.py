@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import FOREVER, Array, buffers, factor, matmul, xp_of
+from ..backend import FOREVER, Array, buffers, factor, xp_of
+from ..threads import matmul
 
 
 class Saved(NamedTuple):
