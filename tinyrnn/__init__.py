@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from . import autograd
+from . import autograd, cuda
 from .backend import Generator, default_generator, manual_seed
 from .creation import (
     arange,
@@ -29,6 +29,7 @@ from .creation import (
     zeros,
     zeros_like,
 )
+from .devices import device
 from .dtypes import (
     bool,
     double,

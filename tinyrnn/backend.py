@@ -11,12 +11,55 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cache
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 Array = Any  # numpy.ndarray or cupy.ndarray
+
+
+@cache
+def _probe() -> tuple[ModuleType | None, str | None]:
+    """CuPy, once a kernel, a matrix product and a copy back have worked; or why it cannot be used, and what to do."""
+    try:
+        import cupy  # type: ignore[import-not-found]
+    except ModuleNotFoundError:
+        return None, "CuPy is not installed: pip install 'tinyrnn[cuda13]' (for CUDA 12: 'tinyrnn[cuda12]')"
+    except ImportError as error:
+        return None, f"CuPy cannot be imported ({error}). Install the wheel of your CUDA version, and only one of them"
+    try:
+        if cupy.cuda.runtime.getDeviceCount() == 0:
+            return None, "CuPy finds no GPU in this machine"
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        old = "InsufficientDriver" in str(error)
+        what = "update the NVIDIA driver, or install the wheel of an older CUDA" if old else "is there an NVIDIA GPU, and its driver?"
+        return None, f"CuPy finds no GPU that it can use ({error}): {what}"
+    try:
+        x = cupy.arange(4, dtype=cupy.float32).reshape(2, 2) + 1
+        if (x @ x).get().tolist() != [[7, 10], [15, 22]]:
+            return None, "the GPU computes wrong products"
+    except Exception as error:  # a missing library of the toolkit shows as one of many types
+        return None, f"CuPy cannot run a kernel ({error}): pip install 'cupy-cuda13x[ctk]' brings what it needs of the CUDA toolkit"
+    return cupy, None
+
+
+def why_no_cuda() -> str | None:
+    """Why no GPU can be used, and what to do; ``None`` if one can."""
+    return _probe()[1]
+
+
+def cupy() -> ModuleType:
+    """CuPy, imported and tried when first asked for.
+
+    Raises:
+        RuntimeError: no GPU can be used; the message says why.
+    """
+    found, why = _probe()
+    if found is None:
+        raise RuntimeError(f"cuda was asked for, but cannot be used: {why}")
+    return found
 
 
 def xp_of(array: Any) -> ModuleType:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .backend import Generator, default_generator, draw, to_host
+from .backend import Generator, default_generator, draw, to_host, xp_of
+from .devices import place
 from .dtypes import as_numpy_dtype, get_default_dtype
 from .engine import wrap
 from .tensor import Tensor, _sizes
@@ -18,8 +19,9 @@ def _default(dtype: Any) -> np.dtype:
     return get_default_dtype().numpy if dtype is None else as_numpy_dtype(dtype)
 
 
-def _finish(array: np.ndarray, requires_grad: bool) -> Tensor:
-    return wrap(array).requires_grad_(requires_grad) if requires_grad else wrap(array)
+def _finish(array: Any, requires_grad: bool = False, device: Any = None) -> Tensor:
+    t = wrap(place(array, device))
+    return t.requires_grad_(requires_grad) if requires_grad else t
 
 
 def _shape(sizes: tuple, size: Any = None) -> tuple[int, ...]:
@@ -34,6 +36,8 @@ def _array_of(data: Any, dtype: Any, copy: bool) -> np.ndarray:
     """``data`` as an array; Python floats become the default dtype, Python integers ``int64``."""
     if isinstance(data, Tensor):
         data = data.array
+    if xp_of(data) is not np:
+        return data.astype(data.dtype if dtype is None else as_numpy_dtype(dtype), copy=copy)
     known = hasattr(data, "dtype")
     try:
         array = np.array(data) if copy or not known else data
@@ -71,14 +75,14 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         ValueError: lists of unequal lengths, or of something else than numbers.
         TypeError: no number and no list.
     """
-    return _finish(_array_of(data, dtype, copy=True), requires_grad)
+    return _finish(_array_of(data, dtype, copy=True), requires_grad, device)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """``data`` as a tensor that shares its memory where it can. ``torch.as_tensor``."""
-    if isinstance(data, Tensor) and (dtype is None or as_numpy_dtype(dtype) == data.array.dtype):
-        return data
-    return wrap(_array_of(data, dtype, copy=False))
+    if isinstance(data, Tensor):
+        return data.to(device, dtype)
+    return _finish(_array_of(data, dtype, copy=False), device=device)
 
 
 def from_numpy(ndarray: np.ndarray) -> Tensor:
@@ -93,54 +97,54 @@ def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any
     """``fill_value`` everywhere; the dtype follows the value unless given. ``torch.full``."""
     if dtype is None:
         dtype = dtypes.bool if isinstance(fill_value, bool) else dtypes.int64 if isinstance(fill_value, int) else None
-    return _finish(np.full(_shape(tuple(size)), fill_value, _default(dtype)), requires_grad)
+    return _finish(np.full(_shape(tuple(size)), fill_value, _default(dtype)), requires_grad, device)
 
 
 def zeros(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros. ``torch.zeros``."""
-    return _finish(np.zeros(_shape(sizes, size), _default(dtype)), requires_grad)
+    return _finish(np.zeros(_shape(sizes, size), _default(dtype)), requires_grad, device)
 
 
 def ones(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones. ``torch.ones``."""
-    return _finish(np.ones(_shape(sizes, size), _default(dtype)), requires_grad)
+    return _finish(np.ones(_shape(sizes, size), _default(dtype)), requires_grad, device)
 
 
 def empty(*sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor whose values are whatever the memory held. ``torch.empty``."""
-    return _finish(np.empty(_shape(sizes, size), _default(dtype)), requires_grad)
+    return _finish(np.empty(_shape(sizes, size), _default(dtype)), requires_grad, device)
 
 
-def _like(fill: Any, input: Tensor, dtype: Any, requires_grad: bool) -> Tensor:
-    t = input.new_full(tuple(input.shape), fill, dtype=dtype)
+def _like(fill: Any, input: Tensor, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    t = input.new_full(tuple(input.shape), fill, dtype=dtype, device=device)
     return t.requires_grad_(requires_grad) if requires_grad else t
 
 
-def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the shape and dtype of ``input``. ``torch.zeros_like``."""
-    return _like(0, input, dtype, requires_grad)
+    return _like(0, input, dtype, device, requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones of the shape and dtype of ``input``. ``torch.ones_like``."""
-    return _like(1, input, dtype, requires_grad)
+    return _like(1, input, dtype, device, requires_grad)
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``fill_value`` in the shape and dtype of ``input``. ``torch.full_like``."""
-    return _like(fill_value, input, dtype, requires_grad)
+    return _like(fill_value, input, dtype, device, requires_grad)
 
 
-def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros, so that nothing is ever uninitialised by accident. ``torch.empty_like``."""
-    return _like(0, input, dtype, requires_grad)
+    return _like(0, input, dtype, device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones on the diagonal, (n, m). ``torch.eye``."""
     if n < 0 or (m or 0) < 0:
         raise RuntimeError(f"eye: n and m must be greater or equal to 0, got {n} and {m}")
-    return _finish(np.eye(n, m, dtype=_default(dtype)), requires_grad)
+    return _finish(np.eye(n, m, dtype=_default(dtype)), requires_grad, device)
 
 
 def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -151,14 +155,14 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, dev
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: upper bound and lower bound inconsistent with step sign (start {start}, end {end}, step {step})")
     whole = all(isinstance(x, int) for x in (start, end, step))
-    return _finish(np.arange(start, end, step).astype(_default(dtypes.int64 if whole and dtype is None else dtype)), requires_grad)
+    return _finish(np.arange(start, end, step).astype(_default(dtypes.int64 if whole and dtype is None else dtype)), requires_grad, device)
 
 
 def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """``steps`` numbers from ``start`` to ``end``, both included. ``torch.linspace``."""
     if steps < 0:
         raise RuntimeError(f"number of steps must be non-negative, got {steps}")
-    return _finish(np.linspace(start, end, steps, dtype=np.float64).astype(_default(dtype)), requires_grad)
+    return _finish(np.linspace(start, end, steps, dtype=np.float64).astype(_default(dtype)), requires_grad, device)
 
 
 # -- random --
@@ -168,24 +172,30 @@ def rand(
     *sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Uniform numbers in [0, 1). ``torch.rand``."""
-    return _finish(draw("uniform", _shape(sizes, size), _default(dtype), generator), requires_grad)
+    return _finish(draw("uniform", _shape(sizes, size), _default(dtype), generator), requires_grad, device)
 
 
 def randn(
     *sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Normal numbers of mean 0 and variance 1. ``torch.randn``."""
-    return _finish(draw("normal", _shape(sizes, size), _default(dtype), generator), requires_grad)
+    return _finish(draw("normal", _shape(sizes, size), _default(dtype), generator), requires_grad, device)
 
 
-def rand_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def rand_like(
+    input: Tensor, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Uniform numbers in [0, 1) of the shape and dtype of ``input``. ``torch.rand_like``."""
-    return rand(tuple(input.shape), generator=generator, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    where = input.device if device is None else device
+    return rand(tuple(input.shape), generator=generator, dtype=dtype or input.dtype, device=where, requires_grad=requires_grad)
 
 
-def randn_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def randn_like(
+    input: Tensor, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Normal numbers of the shape and dtype of ``input``. ``torch.randn_like``."""
-    return randn(tuple(input.shape), generator=generator, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    where = input.device if device is None else device
+    return randn(tuple(input.shape), generator=generator, dtype=dtype or input.dtype, device=where, requires_grad=requires_grad)
 
 
 def _rng(generator: Generator | None) -> np.random.Generator:
@@ -200,23 +210,25 @@ def randint(
         low, high, size = 0, low, high
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    return wrap(_rng(generator).integers(low, high, _shape(tuple(size))).astype(_default(dtypes.int64 if dtype is None else dtype)))
+    drawn = _rng(generator).integers(low, high, _shape(tuple(size)))
+    return _finish(drawn.astype(_default(dtypes.int64 if dtype is None else dtype)), device=device)
 
 
 def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:
     """The integers below ``n`` in random order. ``torch.randperm``."""
     if n < 0:
         raise RuntimeError(f"n must be greater or equal to 0, got {n}")
-    return wrap(_rng(generator).permutation(n).astype(np.int64))
+    return _finish(_rng(generator).permutation(n).astype(np.int64), device=device)
 
 
 def normal(mean: Any, std: Any, size: Any = None, *, generator: Generator | None = None) -> Tensor:
     """Normal numbers of the given mean and standard deviation, numbers or tensors. ``torch.normal``."""
     shape = tuple(size) if size is not None else np.broadcast_shapes(*(tuple(getattr(x, "shape", ())) for x in (mean, std)))
-    least = std.array.min(initial=0) if isinstance(std, Tensor) else std
+    least = to_host(std.array).min(initial=0) if isinstance(std, Tensor) else std
     if least < 0:
         raise RuntimeError(f"normal expects all elements of std >= 0.0, but found {least}")
-    return randn(shape, generator=generator) * std + mean
+    where = next((x.device for x in (mean, std) if isinstance(x, Tensor)), None)
+    return randn(shape, generator=generator, device=where) * std + mean
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
@@ -224,7 +236,8 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     p = to_host(input.array)
     if p.size and not ((p >= 0) & (p <= 1)).all():
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true: bernoulli takes probabilities")
-    return wrap((draw("uniform", p.shape, np.dtype(np.float64), generator) < p).astype(p.dtype))
+    drawn = (draw("uniform", p.shape, np.dtype(np.float64), generator) < p).astype(p.dtype)
+    return _finish(drawn, device=input.device)
 
 
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
@@ -266,4 +279,4 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         with np.errstate(divide="ignore"):
             rings = rng.standard_exponential(rows.shape) / rows
         drawn = np.argsort(rings, axis=-1)[:, :num_samples]
-    return wrap(drawn.reshape((*w.shape[:-1], num_samples)).astype(np.int64))
+    return _finish(drawn.reshape((*w.shape[:-1], num_samples)).astype(np.int64), device=input.device)

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .backend import is_array, xp_of
 from .engine import modes, primitive
 from .ops.elementwise import cast
@@ -58,7 +60,7 @@ def change(target: Any, op: Any, *args: Any, **options: Any) -> Any:
                 "To change a parameter by hand, do it inside `with no_grad():`"
             )
     target.refresh()
-    if not target.array.flags.writeable:
+    if isinstance(target.array, np.ndarray) and not target.array.flags.writeable:
         raise RuntimeError(
             "unsupported operation: the tensor's memory is read-only or several of its elements share one place "
             "(after expand, or from a read-only array); clone() it before changing it in place"

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import dtypes, engine
 from .backend import Array, is_array, to_host, xp_of
+from .devices import device, device_of, lives_on, place
 from .engine import Traced, backward, wrap
 from .inplace import change
 from .ops import elementwise as ew
@@ -123,6 +124,16 @@ class Tensor(Traced):
         return dtypes.from_numpy_dtype(self.array.dtype)
 
     @property
+    def device(self) -> device:
+        """Where the elements live."""
+        return device_of(self.array)
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether they live on a GPU."""
+        return xp_of(self.array) is not np
+
+    @property
     def is_leaf(self) -> bool:
         """Whether it was made by the user rather than by a recorded operation."""
         self.refresh()
@@ -203,6 +214,8 @@ class Tensor(Traced):
         """The NumPy array, sharing memory; ``force=True`` detaches (and copies from a device) first."""
         if self.requires_grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if self.is_cuda and not force:
+            raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory")
         return to_host(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -565,19 +578,30 @@ class Tensor(Traced):
 
     # -- other dtypes --
 
-    def to(self, *args: Any, dtype: Any = None, copy: _bool = False) -> Tensor:
-        """The same values as another dtype, or as that of another tensor; itself where nothing changes."""
+    def to(self, *args: Any, device: Any = None, dtype: Any = None, non_blocking: _bool = False, copy: _bool = False) -> Tensor:
+        """The same values on another device, as another dtype, or as another tensor has them; itself where nothing changes."""
         for a in args:
             if isinstance(a, Tensor):
-                dtype = a.dtype
+                device, dtype = a.device, a.dtype
             elif isinstance(a, (dtypes.dtype, np.dtype, type)):
                 dtype = a
-            elif a != "cpu":
-                raise RuntimeError(f"to({a!r}): expected a dtype, a tensor or 'cpu'")
+            elif a is not None and not isinstance(a, _bool):  # a flag is PyTorch's non_blocking
+                device = a
+        moved = self
+        if device is not None and not lives_on(self.array, device):
+            moved = _move(self, device=device, source=self.device)
         wanted = self.array.dtype if dtype is None else dtypes.as_numpy_dtype(dtype)
-        if wanted == self.array.dtype:
-            return self.clone() if copy else self
-        return ew.cast(self, dtype=wanted)
+        if wanted != self.array.dtype:
+            return ew.cast(moved, dtype=wanted)
+        return self.clone() if copy and moved is self else moved
+
+    def cuda(self, device: Any = None, non_blocking: _bool = False) -> Tensor:
+        """On a GPU: the current one, unless another is given."""
+        return self.to("cuda" if device is None else device)
+
+    def cpu(self) -> Tensor:
+        """In the computer's memory."""
+        return self.to("cpu")
 
     def type_as(self, other: Tensor) -> Tensor:
         """``to(other.dtype)``."""
@@ -609,24 +633,25 @@ class Tensor(Traced):
 
     # -- new tensors like this one --
 
-    def new_zeros(self, *size: Any, dtype: Any = None) -> Tensor:
-        """Zeros of this dtype (unless another is given), where this tensor lives."""
-        return self.new_full(_sizes(size), 0, dtype=dtype)
+    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None) -> Tensor:
+        """Zeros of this dtype, where this tensor lives, unless others are given."""
+        return self.new_full(_sizes(size), 0, dtype=dtype, device=device)
 
-    def new_ones(self, *size: Any, dtype: Any = None) -> Tensor:
-        """Ones of this dtype (unless another is given), where this tensor lives."""
-        return self.new_full(_sizes(size), 1, dtype=dtype)
+    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None) -> Tensor:
+        """Ones of this dtype, where this tensor lives, unless others are given."""
+        return self.new_full(_sizes(size), 1, dtype=dtype, device=device)
 
-    def new_full(self, size: Sequence[_int], fill_value: Any, *, dtype: Any = None) -> Tensor:
-        """``fill_value`` everywhere, of this dtype (unless another is given), where this tensor lives."""
+    def new_full(self, size: Sequence[_int], fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+        """``fill_value`` everywhere, of this dtype, where this tensor lives, unless others are given."""
         wanted = self.array.dtype if dtype is None else dtypes.as_numpy_dtype(dtype)
-        return wrap(xp_of(self.array).full(tuple(size), fill_value, wanted))
+        xp = xp_of(self.array) if device is None else xp_of(place(self.array[:0] if self.ndim else self.array, device))
+        return wrap(place(xp.full(tuple(size), fill_value, wanted), device))
 
     def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
         """A copy of ``data`` of this dtype (unless another is given), where this tensor lives."""
         wanted = self.array.dtype if dtype is None else dtypes.as_numpy_dtype(dtype)
         raw = data.array if isinstance(data, Tensor) else data
-        return wrap(xp_of(self.array).array(raw, wanted)).requires_grad_(requires_grad)
+        return wrap(place(np.array(raw, wanted), self.device)).requires_grad_(requires_grad)
 
     # -- in place --
 
@@ -653,6 +678,14 @@ _clone.name = "clone"
 
 
 @engine.primitive
+def _move(input, *, device, source):
+    return place(input, device)
+
+
+_move.rule(lambda g, device, source: _move(g, device=source, source=device))
+
+
+@engine.primitive
 def _overwrite(input, value):
     return xp_of(input).broadcast_to(value, input.shape).copy()
 
@@ -671,7 +704,8 @@ def _overwritten(target: Tensor, src: Any) -> Tensor:
         except ValueError:
             raise TypeError(f"expected a number or a Tensor, got {src!r:.80}") from None
         return _overwrite(target, src)
-    return _overwrite(target, ew.cast(src, dtype=target.array.dtype))
+    there: Any = src.to(device_of(target.array))  # type: ignore[attr-defined]
+    return _overwrite(target, ew.cast(there, dtype=target.array.dtype))
 
 
 def _in_place(op: Any) -> Callable:

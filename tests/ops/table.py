@@ -32,12 +32,16 @@ class Library:
         raise AttributeError(name)
 
 
-def tinyrnn_library() -> Library:
+def tinyrnn_library(device: str = "cpu") -> Library:
+    from functools import partial
+
     import tinyrnn
     from tinyrnn import inplace
     from tinyrnn.ops import elementwise, index, linalg, losses, reduce, shape
+    from tinyrnn.tensor import _move
 
-    return Library(tinyrnn, elementwise, index, linalg, losses, reduce, shape, inplace)
+    rooms = (tinyrnn, elementwise, index, linalg, losses, reduce, shape, inplace)
+    return Library(*rooms, tensor=partial(tinyrnn.tensor, device=device), move=_move)
 
 
 def torch_library() -> Library:
@@ -47,6 +51,7 @@ def torch_library() -> Library:
     return Library(
         torch,
         functional,
+        move=lambda x, device, source: x.to(device),
         cast=lambda x, dtype: x.to(torch.from_numpy(np.empty(0, dtype)).dtype),
         sum_to=lambda x, shape: x.sum_to_size(shape),
         expand=lambda x, shape: x.expand(shape),
@@ -171,6 +176,12 @@ def cast(d: Draw) -> Case:
 @op
 def clone(d: Draw) -> Case:
     return Case(lambda t, x: x.clone(), [d.array(d.shape())])
+
+
+@op
+def move(d: Draw) -> Case:
+    """To where it is already; ``to`` would leave that out."""
+    return Case(lambda t, x: t.move(x, device=x.device, source=x.device), [d.array(d.shape())])
 
 
 # -- two tensors or more, element by element --

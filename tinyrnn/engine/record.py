@@ -274,8 +274,23 @@ class Primitive:
             if a is not None and not is_array(a) and not isinstance(a, (int, float, complex)):
                 name = self.arguments[min(k, len(self.arguments) - 1)]
                 return TypeError(f"{self.name}(): argument '{name}' must be a Tensor or a number, not {type(a).__name__}")
+        mixed = self._several_devices(raw)
+        if mixed is not None:
+            return mixed
         shapes = " and ".join(f"{tuple(a.shape)} {a.dtype}" if is_array(a) else repr(a) for a in raw if a is not None)
         return RuntimeError(f"{self.name}() does not work on {shapes}: {error}")
+
+    def _several_devices(self, raw: Sequence) -> Exception | None:
+        """The error that names a tensor in the computer's memory and one on a GPU, if that is what went wrong."""
+        arrays = [(self.arguments[min(k, len(self.arguments) - 1)], a) for k, a in enumerate(raw) if is_array(a)]
+        found = {xp_of(a): (name, a) for name, a in arrays}
+        if len(found) < 2:
+            return None
+        where = ", ".join(f"{name!r} of shape {tuple(a.shape)} on {'cpu' if xp is np else 'cuda'}" for xp, (name, a) in found.items())
+        return RuntimeError(
+            f"Expected all tensors to be on the same device, but {self.name}() got {where}. Move the model and its inputs to one: "
+            "model.to(device), x.to(device)"
+        )
 
     def _refuse(self, args: tuple) -> None:
         got = ", ".join(type(a).__name__ for a in args) or "nothing"

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .. import dtypes
 from ..engine import Traced, modes, no_grad, primitive, wrap
 from ..tensor import Parameter, RemovableHandle, Tensor
@@ -272,18 +274,25 @@ class Module:
         fn(self)
         return self
 
-    def to(self, *args: Any, **kwargs: Any) -> Any:
-        """Convert floating parameters and buffers to a dtype, in place; returns itself.
+    def to(self, *args: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """Move parameters and buffers to a device, and those that are floating to a dtype, in place; returns itself.
 
         Raises:
             TypeError: not a floating dtype.
         """
-        for a in (*args, *kwargs.values()):
-            if isinstance(a, dtypes.dtype) and not a.is_floating_point:
-                raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={a}")
+        for a in args:
+            if isinstance(a, Tensor):
+                device, dtype = a.device, a.dtype
+            elif isinstance(a, (dtypes.dtype, np.dtype, type)):
+                dtype = a
+            elif a is not None and not isinstance(a, bool):
+                device = a
+        wanted = None if dtype is None else dtypes.from_numpy_dtype(dtypes.as_numpy_dtype(dtype))
+        if wanted is not None and not wanted.is_floating_point:
+            raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={wanted}")
 
         def convert(t: Tensor) -> Tensor:
-            return t.to(*args, **kwargs) if t.is_floating_point() else t
+            return t.to(device, wanted if t.is_floating_point() else None)
 
         with no_grad():
             for module in self.modules():
@@ -296,6 +305,14 @@ class Module:
                     if b is not None:
                         module._buffers[name] = convert(b)
         return self
+
+    def cuda(self, device: Any = None) -> Any:
+        """To a GPU: the current one, unless another is given."""
+        return self.to("cuda" if device is None else device)
+
+    def cpu(self) -> Any:
+        """To the computer's memory."""
+        return self.to("cpu")
 
     def float(self) -> Any:
         """``to(float32)``."""

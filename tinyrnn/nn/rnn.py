@@ -71,7 +71,7 @@ class RNNBase(Module):
                 if proj_size:
                     shapes["weight_hr"] = (proj_size, hidden_size)
                 for name, shape in shapes.items():
-                    self.register_parameter(f"{name}_{suffix}", Parameter(empty(shape, dtype=dtype)))
+                    self.register_parameter(f"{name}_{suffix}", Parameter(empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
 
     def _suffixes(self, layer: int) -> list[str]:
@@ -255,7 +255,7 @@ class RNN(RNNBase):
         dtype: Any = None,
     ) -> None:
         rnn_step_of(nonlinearity)
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype=dtype)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device=device, dtype=dtype)
         self.nonlinearity = nonlinearity
 
     def _step(self) -> Any:
@@ -310,7 +310,7 @@ class GRU(RNNBase):
         *,
         reset_after: bool = True,
     ) -> None:
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype=dtype)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device=device, dtype=dtype)
         self.reset_after = reset_after
 
     def _step(self) -> Any:

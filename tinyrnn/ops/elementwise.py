@@ -389,8 +389,8 @@ def _refuse_non_mask(what: str, mask: Any) -> None:
 def where(condition, input, other):
     """``input`` where ``condition`` is true, ``other`` elsewhere; all three broadcast. ``torch.where``."""
     _refuse_non_mask("where expected condition", condition)
-    one = next(a for a in (condition, input, other) if is_array(a))
-    return xp_of(one).where(condition, input, other)
+    xp = xp_of(next(a for a in (condition, input, other) if is_array(a)))
+    return xp.where(xp.asarray(condition) if isinstance(condition, bool) else condition, input, other)
 
 
 where.rule(
