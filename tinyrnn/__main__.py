@@ -1,4 +1,4 @@
-"""The command line: ``python -m tinyrnn train`` and ``python -m tinyrnn generate``, also installed as ``tinyrnn``."""
+"""The command line: ``python -m tinyrnn train``, ``generate`` and ``data``, also installed as ``tinyrnn``."""
 
 from __future__ import annotations
 
@@ -42,8 +42,16 @@ def _fraction(text: str) -> float:
 _fraction.__name__ = "number"
 
 
+def _corpus_name(text: str) -> str:
+    from tinyrnn.text import corpora
+
+    if text not in corpora.NAMES:
+        raise argparse.ArgumentTypeError(f"unknown corpus {text!r}: there are {', '.join(corpora.NAMES)}")
+    return text
+
+
 def build_parser() -> argparse.ArgumentParser:
-    """The options of both commands."""
+    """The options of all commands."""
     parser = argparse.ArgumentParser(prog="tinyrnn", description="Recurrent language models from scratch, on NumPy.")
     parser.add_argument("--version", action="version", version=f"tinyrnn {tinyrnn.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -98,6 +106,18 @@ def build_parser() -> argparse.ArgumentParser:
     generate.add_argument("--top-p", type=_positive(float), metavar="P", help="choose among the best that together reach probability P")
     generate.add_argument("--seed", type=int, default=None, help="equal seeds write equal texts (default: a new one each time)")
     generate.set_defaults(run=run_generate)
+
+    data = commands.add_parser(
+        "data",
+        help="list and download corpora",
+        description="Corpora by name, kept in the folder that TINYRNN_DATA names, else in the user's cache.",
+    )
+    actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="the corpora: name, size, licence, and where they are if they are here")
+    listing.set_defaults(run=run_data_list)
+    get = actions.add_parser("get", help="download corpora that are not here yet, and say where they are")
+    get.add_argument("names", nargs="+", type=_corpus_name, metavar="NAME", help="a name that list shows")
+    get.set_defaults(run=run_data_get)
     return parser
 
 
@@ -232,6 +252,35 @@ def run_generate(args: argparse.Namespace) -> int:
     )  # fmt: skip
     apart = vocab.level == "word" and args.prefix and not args.prefix[-1].isspace() and not written.startswith("\n")
     print(args.prefix + (" " if apart else "") + written)
+    return 0
+
+
+def run_data_list(args: argparse.Namespace) -> int:
+    """One line for every corpus."""
+    from tinyrnn.text import corpora
+
+    folder = corpora.folder()
+    for name, source in corpora.SOURCES.items():
+        try:
+            path = source.find(folder)
+            part = path is not None and path.is_file() and path.stat().st_size < source.size
+            place = "not here" if path is None else f"{path}{' (only the first part)' * part}"
+        except OSError as error:
+            place = str(error)
+        print(f"{name:<15} {source.size / 1e6:6.1f} MB  {source.licence:<21} {place}")
+    print(f"The folder is {folder}. Get one: python -m tinyrnn data get NAME")
+    return 0
+
+
+def run_data_get(args: argparse.Namespace) -> int:
+    """Download what is not here."""
+    from tinyrnn.text import corpora
+
+    for name in args.names:
+        try:
+            print(f"{name}: {corpora.fetch(name)}")
+        except corpora.CorpusError as error:
+            raise UserError(str(error)) from error
     return 0
 
 

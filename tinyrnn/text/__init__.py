@@ -1,5 +1,6 @@
 """Text as numbers: corpora, vocabularies, and streams of batches that know which text follows which."""
 
+from . import corpora
 from .batches import Batch, RandomWindows, SequentialBatches
 from .corpus import Corpus, TextError, bigram_nats, default_corpus_text, read_text, unigram_nats
 from .vocab import CharVocab, Vocab, VocabError, WordVocab
@@ -15,6 +16,7 @@ __all__ = [
     "VocabError",
     "WordVocab",
     "bigram_nats",
+    "corpora",
     "default_corpus_text",
     "read_text",
     "unigram_nats",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any, ClassVar
+from functools import cached_property, partial
+from typing import Any, ClassVar, TextIO
 
 import numpy as np
 
@@ -17,8 +16,7 @@ from ..backend import to_host
 from ..serialization import replacing
 from ..tensor import Tensor
 
-PIECE = 2**22  # characters that are tokenised at a time
-_SPACE = re.compile(r"\s")
+PIECE = 2**20  # characters that are tokenised at a time
 EOS = "<eos>"  # what a word vocabulary calls the end of a line
 
 
@@ -42,10 +40,17 @@ def as_ids(ids: Any, size: int | None = None) -> np.ndarray:
         raise TypeError(f"expected token ids, which are whole numbers, got {type(ids).__name__} of dtype {array.dtype}")
     if array.ndim != 1:
         raise ValueError(f"expected one row of token ids, shape (L,), got shape {array.shape}")
-    if size is not None and array.size and (array.min() < 0 or array.max() >= size):
+    if size is not None and array.size and (array.max() >= size or (array.dtype.kind == "i" and array.min() < 0)):
         at = int(np.flatnonzero((array < 0) | (array >= size))[0])
         raise IndexError(f"id {array[at]} at position {at} is out of range: a vocabulary of {size:,} symbols has ids 0 to {size - 1}")
     return array
+
+
+def _chunks(text: str | TextIO) -> Iterator[str]:
+    """A text as it comes, ``PIECE`` characters at a time, so that of a file no more is held."""
+    if isinstance(text, str):
+        return (text[k : k + PIECE] for k in range(0, len(text), PIECE))
+    return iter(partial(text.read, PIECE), "")
 
 
 def _arranged(counts: Mapping[str, int], min_freq: int, max_size: int | None, specials: Sequence[str | None]) -> list[str]:
@@ -103,7 +108,7 @@ class Vocab(ABC):
 
     @staticmethod
     @abstractmethod
-    def _pieces(text: str) -> Iterator[str]:
+    def _pieces(text: str | TextIO) -> Iterator[str]:
         """A text in pieces that can be tokenised one by one, so that a large one needs little memory besides its own."""
 
     @abstractmethod
@@ -114,8 +119,10 @@ class Vocab(ABC):
     def _join(self, symbols: list[str]) -> str:
         """The text of these symbols."""
 
-    def encode(self, text: str, dtype: Any = np.int64) -> np.ndarray:
+    def encode(self, text: str | TextIO, dtype: Any = np.int64) -> np.ndarray:
         """The ids of a text, (L,) ``int64`` or another NumPy type. Unknown symbols become ``unk`` if there is one.
+
+        ``text`` is a string, or an open text file, which is read in pieces.
 
         >>> CharVocab.build("hello").encode("hole")
         array([2, 3, 0, 1])
@@ -123,15 +130,26 @@ class Vocab(ABC):
         Raises:
             VocabError: a symbol is unknown and there is no ``unk``. Positions count from 0.
         """
-        missing, parts, before = -1 if self.unk is None else self.stoi[self.unk], [], 0
+        parts = list(self.encode_pieces(text, dtype))
+        return np.concatenate(parts) if parts else np.empty(0, dtype)
+
+    def encode_pieces(self, text: str | TextIO, dtype: Any = np.int64) -> Iterator[np.ndarray]:
+        """What :meth:`encode` returns, a part at a time, for a text whose ids are too many to hold.
+
+        >>> [ids.tolist() for ids in CharVocab.build("hello").encode_pieces("hole")]
+        [[2, 3, 0, 1]]
+
+        Raises:
+            VocabError: as :meth:`encode`.
+        """
+        missing, before = -1 if self.unk is None else self.stoi[self.unk], 0
         for piece in self._pieces(text):
             ids = self._look_up(piece, missing)
             unknown = np.flatnonzero(ids < 0)
             if unknown.size:
                 self._refuse(piece, int(unknown[0]), before)
-            parts.append(ids.astype(dtype))
+            yield ids.astype(dtype)
             before += len(ids)
-        return np.concatenate(parts) if parts else np.empty(0, dtype)
 
     def _refuse(self, piece: str, at: int, before: int) -> None:
         symbol = self.tokenize(piece)[at]
@@ -242,9 +260,9 @@ class CharVocab(Vocab):
 
     @classmethod
     def build(
-        cls, text: str, *, min_freq: int = 1, max_size: int | None = None, unk: str | None = None, pad: str | None = None
+        cls, text: str | TextIO, *, min_freq: int = 1, max_size: int | None = None, unk: str | None = None, pad: str | None = None
     ) -> CharVocab:
-        """The characters of a text, the most frequent first, equally frequent ones by code point.
+        """The characters of a text, or of an open text file, the most frequent first, equally frequent ones by code point.
 
         ``min_freq`` leaves out rarer characters and ``max_size`` all but so many; ``unk`` and ``pad``, such as
         ``"<unk>"`` and ``"<pad>"``, come on top of ``max_size`` and before the others.
@@ -277,8 +295,8 @@ class CharVocab(Vocab):
         return table
 
     @staticmethod
-    def _pieces(text: str) -> Iterator[str]:
-        return (text[k : k + PIECE] for k in range(0, len(text), PIECE))
+    def _pieces(text: str | TextIO) -> Iterator[str]:
+        return _chunks(text)
 
     def _look_up(self, piece: str, missing: int) -> np.ndarray:
         ids = self._table.take(_code_points(piece), mode="clip")
@@ -304,9 +322,9 @@ class WordVocab(Vocab):
 
     @classmethod
     def build(
-        cls, text: str, *, min_freq: int = 1, max_size: int | None = None, unk: str | None = "<unk>", pad: str | None = None
+        cls, text: str | TextIO, *, min_freq: int = 1, max_size: int | None = None, unk: str | None = "<unk>", pad: str | None = None
     ) -> WordVocab:
-        """The words of a text, the most frequent first, equally frequent ones in the order of their code points.
+        """The words of a text, or of an open text file, the most frequent first, equally frequent ones by code points.
 
         ``min_freq`` leaves out rarer words and ``max_size`` all but so many; ``unk`` and ``pad`` come on top of
         ``max_size`` and before the others, also where the text itself has the word ``<unk>``.
@@ -332,14 +350,15 @@ class WordVocab(Vocab):
         return [word for piece in WordVocab._pieces(text) for word in _words(piece)]
 
     @staticmethod
-    def _pieces(text: str) -> Iterator[str]:
-        begin = 0
-        while begin < len(text):
-            gap = _SPACE.search(text, begin + PIECE)
-            end = gap.end() if gap else len(text)
-            unfinished = end == len(text) and not text.endswith("\n")  # a last line without its newline is a line too
-            yield text[begin:end] + ("\n" if unfinished else "")
-            begin = end
+    def _pieces(text: str | TextIO) -> Iterator[str]:
+        begun, last = "", "\n"  # a word that goes on in the next chunk; the last character
+        for chunk in _chunks(text):
+            last = chunk[-1]
+            piece = begun + chunk
+            begun = "" if last.isspace() else piece.rsplit(None, 1)[-1]
+            yield piece.removesuffix(begun)
+        if last != "\n":  # a last line without its newline is a line too
+            yield begun + "\n"
 
     def _look_up(self, piece: str, missing: int) -> np.ndarray:
         return np.array([self.stoi.get(word, missing) for word in _words(piece)], np.int64)
