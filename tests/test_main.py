@@ -1,6 +1,7 @@
 """The command line, as people use it and as things go wrong."""
 
 import contextlib
+import hashlib
 import io
 import os
 import re
@@ -225,10 +226,43 @@ def test_words_are_set_apart(cli, prefix, start):
     assert code == 0 and out.startswith(start)
 
 
+# -- corpora --
+
+
+def test_data(cli, monkeypatch):
+    corpora = text.corpora
+    monkeypatch.setenv("TINYRNN_DATA", "here")
+    known, first = (corpora.Content(len(data), "sha256:" + hashlib.sha256(data).hexdigest()) for data in (b"abc", b"ab"))
+    address = "http://127.0.0.1:1/nietzsche.txt"  # nobody listens at port 1
+    file = corpora.File("n/nietzsche.txt", address, known, prefix=("n/nietzsche.txt", first))
+    monkeypatch.setitem(corpora.SOURCES, "nietzsche", corpora.Source("nietzsche", "public domain (US)", (file,)))
+    monkeypatch.setenv("no_proxy", "*")
+
+    def row():
+        code, out, err = cli("data", "list")
+        assert (code, err) == (0, "") and out.endswith("The folder is here. Get one: python -m tinyrnn data get NAME\n")
+        assert [line.split()[0] for line in out.splitlines()[:-1]] == list(corpora.NAMES)
+        return next(line for line in out.splitlines() if line.startswith("nietzsche"))
+
+    assert re.fullmatch(r"nietzsche +0\.0 MB  public domain \(US\) +not here", row())
+    complains(cli("data", "get", "nietzsche"), rf"cannot download {address}: .*there by hand: here/n/nietzsche\.txt \(3 bytes")
+    for data, says in ((b"xyz", r" has wrong contents: not sha256.*"), (b"ab", r" \(only the first part\)")):
+        Path("here/n/nietzsche.txt").write_bytes(data)
+        assert re.search(f"  here/n/nietzsche.txt{says}$", row())
+    assert cli("data", "get", "nietzsche")[2] == "note: here/n/nietzsche.txt has the first 2 of the 3 bytes of nietzsche\n"
+    Path("here/n/nietzsche.txt").write_bytes(b"abc")
+    assert row().endswith("  here/n/nietzsche.txt")
+    assert cli("data", "get", "nietzsche", "nietzsche") == (0, "nietzsche: here/n/nietzsche.txt\n" * 2, "")
+    Path("here/n/nietzsche.txt").write_bytes(b"")
+    complains(cli("data", "get", "nietzsche"), r"nietzsche.txt has wrong contents: 0 bytes instead of 3, .*Delete it")
+
+
 # -- usage --
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["train", "--help"], ["generate", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["train", "--help"], ["generate", "--help"], ["data", "--help"], ["data", "get", "--help"], ["--version"]]
+)
 def test_help(argv, capsys):
     with pytest.raises(SystemExit) as caught:
         main(argv)
@@ -251,6 +285,7 @@ def test_help(argv, capsys):
     ["train", "--lr", "nan"], ["train", "--clip", "inf"], ["train", "--level", "byte"], ["train", "--cell", "tcn"],
     ["train", "--log-interval", "0"], ["generate", "m", "--temperature", "-1"], ["generate", "m", "--top-k", "0"],
     ["generate", "m", "--top-p", "0"], ["generate", "m", "--length", "-1"], ["generate", "m", "--seed", "x"],
+    ["data"], ["data", "get"], ["data", "get", "Nietzsche"], ["data", "list", "nietzsche"],
 ])  # fmt: skip
 def test_wrong_usage_is_2_and_shows_the_usage(argv, capsys):
     with pytest.raises(SystemExit) as caught:
@@ -289,6 +324,7 @@ def bad_files():
     (["train", "t.txt", "--valid", "1e-17"], r"--valid 1e-17 of 920 chars leaves nothing to predict"),
     (["train", "t.txt", "--valid", "0.999"], "too short: 0 chars to train on"),
     (["train", "t.txt", "--min-freq", "5000"], r"no symbol occurs min_freq=5000 times"),
+    (["train", "t.txt", "--schedule", "plateau", "--valid", "0"], "--schedule plateau needs a validation text"),
     (["train", "t.txt", "--tied", "--emsize", "5"], "--tied needs equal sizes, got --emsize 5 and --nhid 6"),
     (["train", "t.txt", "--emsize", "1" + "0" * 15], "not enough memory; reduce the sizes"),
     (["train", "t.txt", "--save", "folder"], "--save folder: cannot write there: Not a regular file"),
@@ -392,7 +428,7 @@ def test_a_run_that_explodes_later_keeps_the_best(cli, monkeypatch):
 
 
 def test_a_validation_that_is_never_finite(cli, monkeypatch):
-    monkeypatch.setattr(sys.modules["tinyrnn.lm.fit"], "evaluate", lambda model, batches: lm.Score(np.nan, 1))
+    monkeypatch.setattr(sys.modules["tinyrnn.lm.fit"], "evaluate", lambda model, batches, criterion: lm.Score(np.nan, 1))
     complains(cli("train", "t.txt", *SMALL), r"validation loss was never finite, so nothing was saved\. Try a lower .*--lr 0\.008")
     assert os.listdir() == ["t.txt"]
 

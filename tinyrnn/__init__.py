@@ -148,3 +148,14 @@ from .threads import get_num_threads, set_num_threads
 from . import nn, optim  # isort: skip
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """The rooms that only training and texts need, and ``fit``, loaded when first asked for."""
+    from importlib import import_module
+
+    if name in ("lm", "text", "utils"):
+        return import_module(f"{__name__}.{name}")
+    if name == "fit":
+        return import_module(f"{__name__}.lm").fit
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

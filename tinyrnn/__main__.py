@@ -154,6 +154,8 @@ def run_train(args: argparse.Namespace) -> int:
     from tinyrnn import lm, optim, text
 
     _check_writable(args.save)
+    if args.schedule == "plateau" and not args.valid:
+        raise UserError("--schedule plateau needs a validation text to look at; give --valid a share above 0")
     if args.tied and args.emsize != args.nhid:
         raise UserError(f"--tied needs equal sizes, got --emsize {args.emsize} and --nhid {args.nhid}")
     corpus = _read_corpus(args)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tinyrnn
-from tinyrnn import lm, optim, text
+from tinyrnn import lm, nn, optim, text
 from tinyrnn.nn.utils import clip_grad_norm_
 from tinyrnn.text import RandomWindows, SequentialBatches
 
@@ -59,6 +59,12 @@ class Diary(lm.Callback):
 
     def before_fit(self, run):
         self.pages.append(f"{self.name}before")
+
+    def before_epoch(self, run):
+        self.pages.append(f"{self.name}begin {run.epoch} {(run.batch, run.tokens, run.nats, run.seconds) == (0, 0, 0, 0)}")
+
+    def before_batch(self, run):
+        self.pages.append(f"{self.name}next {run.epoch}.{run.batch}")
 
     def after_batch(self, run):
         self.pages.append(f"{self.name}batch {run.epoch}.{run.batch}")
@@ -238,7 +244,7 @@ def test_a_schedule_steps_after_every_batch():
 
 def test_plateau_sees_the_validation_after_every_epoch(monkeypatch):
     nats = iter([3.0, 2.0, 2.5, 2.5, 1.0])
-    monkeypatch.setattr(fit_module, "evaluate", lambda model, batches: lm.Score(next(nats), 1))
+    monkeypatch.setattr(fit_module, "evaluate", lambda model, batches, criterion=None: lm.Score(next(nats), 1))
     model = model_of()
     optimizer = sgd(model)
     plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
@@ -263,6 +269,136 @@ def test_overfits_one_batch(cell):
     enough = Do("after_batch", lambda run: stop(run) if run.loss < floor + 0.02 else None)
     run = lm.fit(model, [batch], optimizer=optim.Adam(model.parameters(), lr=5e-3), epochs=300, clip=1.0, callbacks=[enough])
     assert floor - 1e-6 < run.loss < floor + 0.02
+
+
+# -- any module, with a criterion --
+
+
+def some_rows(seed=0, classes=3, sizes=(5, 5, 2)):
+    """Batches of unequal sizes for a classifier of 4 features, some targets of which do not count."""
+    rng = np.random.default_rng(seed)
+    batches = []
+    for n in sizes:
+        targets = rng.integers(classes, size=n)
+        targets[0] = -100
+        batches.append((tinyrnn.tensor(rng.standard_normal((n, 4)).astype(np.float32)), tinyrnn.tensor(targets)))
+    return batches
+
+
+def linear(outputs=3):
+    tinyrnn.manual_seed(3)
+    return nn.Linear(4, outputs)
+
+
+def test_a_criterion_gives_what_the_loop_written_out_gives():
+    model, twin = linear(), linear()
+    optimizer, plain = (optim.SGD(m.parameters(), lr=0.5, momentum=0.9) for m in (model, twin))
+    f, losses = nn.CrossEntropyLoss(), []
+    run = lm.fit(model, some_rows(), some_rows(1), optimizer=optimizer, epochs=2, criterion=f, clip=0.3)
+    for _ in range(2):
+        for x, y in some_rows():
+            plain.zero_grad()
+            loss = f(twin(x), y)
+            loss.backward()
+            clip_grad_norm_(twin.parameters(), 0.3)
+            plain.step()
+            losses.append(loss.item())
+    assert same(weights(model), weights(twin))
+    share = np.array([4, 4, 1]) / 9  # of the targets that count
+    assert [e["loss"] for e in run.history] == pytest.approx([float(share @ losses[:3]), float(share @ losses[3:])], rel=1e-6)
+    assert run.tokens == run.valid.tokens == 9
+    nats = sum(nn.CrossEntropyLoss(reduction="sum")(twin(x), y).item() for x, y in some_rows(1))
+    assert run.valid.nats == pytest.approx(nats, rel=1e-6)
+
+
+def test_the_criterion_says_what_does_not_count():
+    def padded(batches):
+        return [(x, tinyrnn.where(y < 0, 0, y)) for x, y in batches]
+
+    model = linear()
+    run = lm.fit(model, padded(some_rows()), optimizer=sgd(model, lr=0.0), criterion=nn.CrossEntropyLoss(ignore_index=0))
+    assert run.tokens == sum(int((y > 0).sum()) for _, y in some_rows())
+    assert run.tokens == lm.evaluate(model, padded(some_rows()), nn.CrossEntropyLoss(ignore_index=0)).tokens < 9
+
+
+def test_of_real_numbers_the_rows_count():
+    rows = [(x, x[:, :2] * 3) for x, _ in some_rows()]
+    model = linear(2)
+    run = lm.fit(model, rows, optimizer=sgd(model, lr=0.0), criterion=nn.MSELoss())
+    everything = tinyrnn.cat([x for x, _ in rows])
+    assert run.tokens == 12
+    assert run.history[0]["loss"] == pytest.approx(nn.MSELoss()(model(everything), everything[:, :2] * 3).item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_several_inputs_are_spread(kind):
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.of_sum = linear()
+
+        def forward(self, a, b):
+            return self.of_sum(a + b)
+
+    model, twin = Both(), linear()
+    lm.fit(model, [(kind((x, 2 * x)), y) for x, y in some_rows()], optimizer=sgd(model), criterion=nn.CrossEntropyLoss())
+    lm.fit(twin, [(x + 2 * x, y) for x, y in some_rows()], optimizer=sgd(twin), criterion=nn.CrossEntropyLoss())
+    assert same(weights(model), weights(twin))
+
+
+def test_a_module_that_keeps_its_state_learns_what_a_language_model_learns():
+    class Stateful(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lm = model_of()
+
+        def train(self, mode=True):
+            self.state = None  # every epoch and every validation begins anew
+            return super().train(mode)
+
+        def forward(self, tokens):
+            scores, self.state = self.lm(tokens, lm.detach(self.state))
+            return scores.reshape(-1, V)
+
+    def criterion(scores, targets):
+        return nn.functional.cross_entropy(scores, targets.reshape(-1))
+
+    model, plain = Stateful(), model_of()
+    run = lm.fit(model, sequence(), sequence(), optimizer=sgd(model), epochs=2, criterion=criterion)
+    expected = lm.fit(plain, sequence(), sequence(), optimizer=sgd(plain), epochs=2)
+    assert same(weights(model), weights(plain))
+    assert run.valid.per_token == pytest.approx(expected.valid.per_token, rel=1e-6)
+
+
+X, Y = some_rows()[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "criterion", "batch", "message"),
+    [
+        (linear(), None, (X, Y, False), r"Linear has no method loss\(inputs, targets, state\).*Pass criterion="),
+        (linear(), "mse", (X, Y), r"criterion must be called .* a str cannot"),
+        (model_of(), None, (X, Y), r"\(inputs, targets, continues\).*; got \(Tensor, Tensor\).*pass criterion="),
+        (model_of(), None, (X, X, Y), r"got \(Tensor, Tensor, Tensor\)"),
+        (model_of(), None, X, "got Tensor"),
+        (linear(), nn.MSELoss(), X, r"\(inputs, targets\), where targets is a tensor; got Tensor"),
+        (linear(), nn.MSELoss(), (X,), r"got \(Tensor\)"),
+        (linear(), nn.MSELoss(), (X, X, Y), r"got \(Tensor, Tensor, Tensor\).*\(\(x1, x2\), targets\)"),
+        (linear(), nn.MSELoss(), (X, np.zeros(5)), r"got \(Tensor, ndarray\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused(model, criterion, batch, message):
+    with pytest.raises(TypeError, match=message):
+        lm.fit(model, [batch], optimizer=sgd(model), criterion=criterion)
+    with pytest.raises(TypeError, match=message):
+        lm.evaluate(model, [batch], criterion)
+
+
+def test_the_model_is_checked_before_anything_is_told():
+    diary = Diary()
+    with pytest.raises(TypeError):
+        lm.fit(linear(), some_rows(), optimizer=sgd(linear()), callbacks=[diary])
+    assert diary.pages == []
 
 
 # -- repeatable --
@@ -343,7 +479,7 @@ def test_targets_that_do_not_count_are_not_counted():
 
 def test_the_best_epoch_is_the_lowest_and_never_nan(monkeypatch, tmp_path):
     nats = iter([math.nan, 3.0, 2.0, 2.0, math.nan, math.inf, 1.0])
-    monkeypatch.setattr(fit_module, "evaluate", lambda model, batches: lm.Score(next(nats), 1))
+    monkeypatch.setattr(fit_module, "evaluate", lambda model, batches, criterion=None: lm.Score(next(nats), 1))
     improved = []
     keep = lm.KeepBest(tmp_path / "m", text.CharVocab(list("abcdefg")))
     saved = []
@@ -377,35 +513,43 @@ def test_a_stream_that_can_be_read_once_only_is_refused(when):
 # -- callbacks --
 
 
+BOTH_EPOCHS = [
+    "before",
+    *["begin 1 True", "next 1.0", "batch 1.1", "next 1.1", "batch 1.2", "epoch 1"],
+    *["begin 2 True", "next 2.0", "batch 2.1", "next 2.1", "batch 2.2", "epoch 2"],
+]
+
+
 def test_callbacks_are_told_in_order_and_leave_in_reverse():
     pages = []
     model = model_of()
     batches = list(sequence())[:2]
     lm.fit(model, batches, optimizer=sgd(model), epochs=2, callbacks=(Diary(name, pages) for name in "ab"))
-    events = ["batch 1.1", "batch 1.2", "epoch 1", "batch 2.1", "batch 2.2", "epoch 2"]
-    assert pages == [f"{name}{event}" for event in ["before", *events] for name in "ab"] + ["bafter", "aafter"]
+    assert pages == [f"{name}{event}" for event in BOTH_EPOCHS for name in "ab"] + ["bafter", "aafter"]
 
 
 @pytest.mark.parametrize(
     ("event", "told"),
     [
-        ("before_fit", ["before", "after"]),
-        ("after_batch", ["before", "batch 1.1", "after"]),
-        ("after_epoch", ["before", "batch 1.1", "batch 1.2", "epoch 1", "after"]),
-        ("after_fit", ["before", "batch 1.1", "batch 1.2", "epoch 1", "batch 2.1", "batch 2.2", "epoch 2", "after"]),
+        ("before_fit", 1),
+        ("before_epoch", 2),
+        ("before_batch", 3),
+        ("after_batch", 4),
+        ("after_epoch", 7),
+        ("after_fit", 13),
     ],
 )
 def test_stop_training_ends_in_good_order_and_the_others_hear_of_it(event, told):
     first, last = Diary(), Diary()
     model = model_of()
     run = lm.fit(model, list(sequence())[:2], optimizer=sgd(model), epochs=2, callbacks=[first, Do(event, stop), last])
-    assert first.pages == told
-    assert last.pages == ([] if event == "before_fit" else told)
+    assert first.pages == [*BOTH_EPOCHS[:told], "after"]
+    assert last.pages == ([] if event == "before_fit" else first.pages)
     assert isinstance(run, lm.Run)
 
 
 def test_after_fit_is_told_whatever_happens():
-    for event in ("before_fit", "after_batch", "after_epoch", "after_fit"):
+    for event in ("before_fit", "before_epoch", "before_batch", "after_batch", "after_epoch", "after_fit"):
         diary = Diary()
         model = model_of()
         with pytest.raises(ZeroDivisionError):
@@ -496,7 +640,7 @@ def test_ctrl_c_ends_after_the_batch():
 
 @pytest.mark.usefixtures("default_interrupt")
 def test_ctrl_c_during_validation_keeps_the_epoch(monkeypatch, tmp_path):
-    monkeypatch.setattr(fit_module, "evaluate", lambda model, batches: press(None) or lm.evaluate(model, batches))
+    monkeypatch.setattr(fit_module, "evaluate", lambda model, batches, criterion=None: press(None) or lm.evaluate(model, batches))
     model, halt = model_of(), lm.StopOnInterrupt()
     keep = lm.KeepBest(tmp_path / "m", text.CharVocab(list("abcdefg")))
     run = lm.fit(model, sequence(), sequence(), optimizer=sgd(model), epochs=3, callbacks=[halt, keep])  # in the worse order
@@ -513,7 +657,7 @@ def test_a_second_ctrl_c_ends_at_once():
             optimizer=sgd(model),
             callbacks=[diary, lm.StopOnInterrupt(), Do("after_batch", lambda run: (press(run), press(run)))],
         )
-    assert diary.pages == ["before", "batch 1.1", "after"]
+    assert diary.pages == [*BOTH_EPOCHS[:4], "after"]
 
 
 @pytest.mark.usefixtures("default_interrupt")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyrnn
-from tinyrnn import lm
+from tinyrnn import lm, nn
 from tinyrnn.text import SequentialBatches
 
 V, E, H = 9, 5, 8
@@ -149,6 +149,26 @@ def test_leaves_no_trace(training):
     with pytest.raises(IndexError):
         lm.evaluate(model, stream(35, ids=IDS + 1))  # one symbol too many
     assert model.training is training
+
+
+def test_a_criterion_gives_the_same_score_as_a_loss():
+    class Scores(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lm = model_of()
+
+        def forward(self, tokens):
+            return self.lm(tokens)[0].reshape(-1, V)
+
+    def mean(scores, targets):
+        return nn.functional.cross_entropy(scores, targets.reshape(-1))
+
+    model = Scores()
+    batches = [batch._replace(continues=False) for batch in stream(32, 7)]
+    expected, score = lm.evaluate(model.lm, batches), lm.evaluate(model, batches, mean)
+    assert score.tokens == expected.tokens == 300 and score.nats == pytest.approx(expected.nats, rel=1e-12)
+    nothing = batches[0]._replace(targets=tinyrnn.full_like(batches[0].targets, -100))
+    assert lm.evaluate(model, [*batches, nothing], mean) == score  # though the mean over nothing is nan
 
 
 def test_an_empty_stream_is_refused():

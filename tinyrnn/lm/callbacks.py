@@ -1,7 +1,8 @@
-"""Ready-made callbacks for :func:`tinyrnn.lm.fit`: log lines, a progress bar, the best checkpoint, stopping on Ctrl-C."""
+"""Ready-made callbacks for :func:`tinyrnn.lm.fit`: log lines, a progress bar, the best checkpoint, early stopping, Ctrl-C."""
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..serialization import save_tensors
 from .checkpoint import save_checkpoint
 from .fit import Callback, Run, StopTraining
 from .score import Score
@@ -79,10 +81,11 @@ class Progress(Callback):
 class KeepBest(Callback):
     """Writes a checkpoint whenever validation improves, and after every epoch if there is no validation.
 
-    ``saved`` tells whether there is one.
+    Of a :class:`LanguageModel` and its ``vocab``, for :func:`load_checkpoint`; of any other module, without a ``vocab``,
+    the weights: ``model.load_state_dict(load_tensors(path)[0])``. ``saved`` tells whether there is one.
     """
 
-    def __init__(self, path: str | os.PathLike[str], vocab: Any) -> None:
+    def __init__(self, path: str | os.PathLike[str], vocab: Any = None) -> None:
         self.path, self.vocab, self.saved = path, vocab, False
 
     def after_epoch(self, run: Run) -> None:
@@ -92,9 +95,39 @@ class KeepBest(Callback):
 
     def save(self, run: Run) -> None:
         """Write the model as it is now."""
-        valid = run.valid.per_token if run.improved and run.valid is not None else None
-        save_checkpoint(self.path, run.model, self.vocab, epoch=run.epoch, valid_nats=valid)
+        if self.vocab is None:
+            save_tensors(run.model.state_dict(), self.path)
+        else:
+            valid = run.valid.per_token if run.improved and run.valid is not None else None
+            save_checkpoint(self.path, run.model, self.vocab, epoch=run.epoch, valid_nats=valid)
         self.saved = True
+
+
+class EarlyStop(Callback):
+    """Ends training when validation has not improved, by more than ``min_delta`` nats per token, for ``patience`` epochs.
+
+    Raises:
+        ValueError: ``patience`` below 1; after the first epoch, if there is no validation.
+    """
+
+    def __init__(self, patience: int = 1, min_delta: float = 0.0) -> None:
+        if patience < 1:
+            raise ValueError(f"patience must be at least 1 epoch, got {patience}")
+        self.patience, self.min_delta = patience, min_delta
+
+    def before_fit(self, run: Run) -> None:
+        """Nothing seen yet."""
+        self.best, self.waited = math.inf, 0
+
+    def after_epoch(self, run: Run) -> None:
+        """Stop, if patience is at an end."""
+        if run.valid is None:
+            raise ValueError("EarlyStop watches the validation loss, and there is none: pass fit(model, train, valid, ...)")
+        self.waited += 1
+        if run.valid.per_token < self.best - self.min_delta:  # so nan is no improvement
+            self.best, self.waited = run.valid.per_token, 0
+        if self.waited == self.patience:
+            raise StopTraining
 
 
 class StopOnInterrupt(Callback):

@@ -1,10 +1,10 @@
-"""The training loop: truncated backpropagation through time over a stream of batches."""
+"""The training loop: truncated backpropagation through time over a stream of batches, or any module with a criterion."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +12,9 @@ from typing import Any
 from ..backend import quiet
 from ..nn.utils import clip_grad_norm_
 from ..optim import Optimizer
-from ..text.batches import IGNORE
-from .model import LanguageModel, detach
-from .score import Score, evaluate
+from ..tensor import Tensor
+from .model import detach
+from .score import Score, check_model, evaluate, members, predict, targets_that_count
 
 
 class Callback:
@@ -25,6 +25,12 @@ class Callback:
 
     def before_fit(self, run: Run) -> None:
         """Training is about to start."""
+
+    def before_epoch(self, run: Run) -> None:
+        """Epoch ``run.epoch`` is about to start."""
+
+    def before_batch(self, run: Run) -> None:
+        """A batch is about to be read by the model; ``run.batch`` of this epoch are behind it."""
 
     def after_batch(self, run: Run) -> None:
         """The optimiser has taken a step; ``run.loss`` is the batch's mean loss in nats."""
@@ -44,16 +50,16 @@ class StopTraining(Exception):
 class Run:
     """Where a training run stands. Callbacks read it."""
 
-    model: LanguageModel
+    model: Any
     optimizer: Optimizer
     train: Any
     epochs: int
     epoch: int = 0  # counts from 1
-    batch: int = 0  # of this epoch, counts from 1
-    step: int = 0  # of all epochs
+    batch: int = 0  # how many batches of this epoch have been learnt from
+    step: int = 0  # and how many of all epochs
     loss: float = math.nan  # of this batch, the mean over its tokens
     nats: float = 0.0  # in this epoch, the sum over its tokens
-    tokens: int = 0  # predicted in this epoch
+    tokens: int = 0  # predicted in this epoch; with a criterion, the targets that count
     seconds: float = 0.0  # spent in this epoch
     valid: Score | None = None
     best: Score | None = None
@@ -76,28 +82,39 @@ class Run:
 
 
 def fit(
-    model: LanguageModel,
+    model: Any,
     train: Any,
     valid: Any = None,
     *,
     optimizer: Optimizer,
     epochs: int = 1,
+    criterion: Callable[..., Tensor] | None = None,
     clip: float | None = None,
     schedule: Any = None,
     plateau: Any = None,
     callbacks: Iterable[Callback] = (),
 ) -> Run:
-    """Train a language model by truncated backpropagation through time.
+    """Train a language model by truncated backpropagation through time, or any module with a ``criterion``.
 
-    The state is carried from batch to batch where the text goes on, and detached: gradients reach back to the start of
-    their own batch and no further. Where the text does not go on, the state starts from zero.
+    Without a criterion, ``loss, state = model.loss(inputs, targets, state)``. The state is carried from batch to batch
+    where the text goes on, and detached: gradients reach back to the start of their own batch and no further. Where the
+    text does not go on, the state starts from zero.
+
+    With one, ``loss = criterion(model(inputs), targets)``, or ``model(*inputs)`` for a tuple or list of inputs. No state is
+    carried: a model that keeps one of its own detaches it itself, and can drop it in its ``train`` method, which is called
+    before every epoch and around every validation.
 
     Args:
-        train: batches ``(inputs, targets, continues)``, such as :class:`tinyrnn.text.SequentialBatches`.
+        train: batches ``(inputs, targets, continues)``, such as :class:`tinyrnn.text.SequentialBatches`; with a criterion
+            ``(inputs, targets)``, such as a ``DataLoader`` gives, and ``continues`` may stand there and does nothing.
         valid: batches to evaluate on after every epoch.
         optimizer: an optimiser of the model's parameters, or of some of them.
+        criterion: gives the mean loss of a batch, such as ``nn.CrossEntropyLoss()``. The mean over an epoch is weighted by
+            targets: by the classes that are not the criterion's ``ignore_index`` (-100 if it has none), or, of targets that
+            are real numbers, by the rows of a batch.
         clip: scale the gradients of these parameters if their norm is larger than this.
-        schedule: a learning-rate schedule that steps after every batch.
+        schedule: a learning-rate schedule that steps after every batch. To step every ``k`` epochs, give a ``StepLR`` with
+            ``step_size=k * len(train)``.
         plateau: a ``ReduceLROnPlateau`` that sees the validation loss after every epoch.
         callbacks: :class:`Callback` objects, told in this order.
 
@@ -107,6 +124,7 @@ def fit(
 
     Raises:
         FloatingPointError: the loss or the gradients are not finite; the optimiser has not taken that step.
+        TypeError: the model has no method ``loss`` and there is no criterion, or a batch is not what they need.
         ValueError: the optimiser has none of the model's parameters, or an epoch has no batches.
 
     >>> import tinyrnn
@@ -117,7 +135,17 @@ def fit(
     >>> run = lm.fit(model, batches, batches, optimizer=optim.Adam(model.parameters(), lr=0.03), epochs=4, clip=1.0)
     >>> run.best.perplexity < 3
     True
+
+    Any module, here a straight line:
+
+    >>> from tinyrnn import nn
+    >>> x = tinyrnn.tensor([[0.0], [1.0], [2.0]])
+    >>> line = nn.Linear(1, 1)
+    >>> run = lm.fit(line, [(x, 2 * x + 1)], optimizer=optim.SGD(line.parameters(), lr=0.2), epochs=200, criterion=nn.MSELoss())
+    >>> round(line(tinyrnn.tensor([5.0])).item(), 3)
+    11.0
     """
+    check_model(model, criterion)
     callbacks = list(callbacks)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     if set(parameters).isdisjoint(model.parameters()):
@@ -129,23 +157,30 @@ def fit(
             callback.before_fit(run)
             stack.callback(callback.after_fit, run)
         for run.epoch in range(1, epochs + 1):
-            _epoch(run, parameters, clip, schedule, callbacks)
+            _epoch(run, parameters, criterion, clip, schedule, callbacks)
             run.history.append({"epoch": run.epoch, "step": run.step, "loss": run.nats / run.tokens})
             if valid is not None:
-                _validate(run, valid, plateau)
+                _validate(run, valid, criterion, plateau)
             _tell(callbacks, "after_epoch", run)
     return run
 
 
-def _epoch(run: Run, parameters: list[Any], clip: float | None, schedule: Any, callbacks: list[Callback]) -> None:
+def _epoch(run: Run, parameters: list[Any], criterion: Any, clip: float | None, schedule: Any, callbacks: list[Callback]) -> None:
     model, optimizer, state = run.model, run.optimizer, None
-    run.nats, run.tokens, run.batch, start = 0.0, 0, 0, time.perf_counter()
+    run.nats, run.tokens, run.batch, run.seconds = 0.0, 0, 0, 0.0
+    _tell(callbacks, "before_epoch", run)
+    start = time.perf_counter()
     model.train()
-    for inputs, targets, continues in run.train:
+    for batch in run.train:
+        inputs, targets, continues = members(batch, criterion)
+        _tell(callbacks, "before_batch", run)
         state = detach(state) if continues else None
         optimizer.zero_grad()
         with quiet():  # what overflows here is an error below, told once and in words
-            loss, state = model.loss(inputs, targets, state)
+            if criterion is None:
+                loss, state = model.loss(inputs, targets, state)
+            else:
+                loss = criterion(predict(model, inputs), targets)
             loss.backward()
             norm = clip_grad_norm_(parameters, math.inf if clip is None else clip)
         run.loss = loss.item()
@@ -153,7 +188,7 @@ def _epoch(run: Run, parameters: list[Any], clip: float | None, schedule: Any, c
         optimizer.step()
         if schedule is not None:
             schedule.step()
-        count = int((targets != IGNORE).sum())
+        count = targets_that_count(targets, criterion)
         run.batch += 1
         run.step += 1
         run.nats += run.loss * count
@@ -163,12 +198,12 @@ def _epoch(run: Run, parameters: list[Any], clip: float | None, schedule: Any, c
     if run.batch == 0:
         raise ValueError(
             f"fit: epoch {run.epoch} had no batches. A generator can be read once only; pass something that begins anew each "
-            "time, such as a list of batches or text.SequentialBatches"
+            "time, such as a list of batches, a DataLoader or text.SequentialBatches"
         )
 
 
-def _validate(run: Run, valid: Any, plateau: Any) -> None:
-    run.valid = evaluate(run.model, valid)
+def _validate(run: Run, valid: Any, criterion: Any, plateau: Any) -> None:
+    run.valid = evaluate(run.model, valid, criterion)
     nats = run.history[-1]["valid"] = run.valid.per_token
     if nats < (math.inf if run.best is None else run.best.per_token):  # so nan is never the best
         run.best = run.valid

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..backend import quiet
 from ..engine import no_grad
+from ..tensor import Tensor
 from ..text.batches import IGNORE
-from .model import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -54,25 +57,82 @@ class Score:
         )
 
 
-def evaluate(model: LanguageModel, batches: Any) -> Score:
+def evaluate(model: Any, batches: Any, criterion: Callable[..., Tensor] | None = None) -> Score:
     """The score of a model on a stream of batches, with the state carried wherever the text goes on.
 
     Dropout is off and nothing is recorded; the model is left in the mode it was in. With
     ``SequentialBatches(..., exact=True)`` every token counts once.
 
+    ``model`` and ``batches`` are a language model and its batches, or, with a ``criterion``, any module and batches
+    ``(inputs, targets)``, as in :func:`tinyrnn.lm.fit`. The score is then the criterion's mean times the targets, in
+    nats if the criterion is a cross-entropy.
+
     Raises:
+        TypeError: the model has no method ``loss`` and there is no criterion, or a batch is not what they need.
         ValueError: the stream has no tokens to predict.
     """
+    check_model(model, criterion)
     was_training = model.training
     model.eval()
     score, state = Score(0.0, 0), None
     try:
         with no_grad(), quiet():
-            for inputs, targets, continues in batches:
-                loss, state = model.loss(inputs, targets, state if continues else None, reduction="sum")
-                score += Score(loss.item(), int((targets != IGNORE).sum()))
+            for batch in batches:
+                inputs, targets, continues = members(batch, criterion)
+                count = targets_that_count(targets, criterion)
+                if criterion is None:
+                    loss, state = model.loss(inputs, targets, state if continues else None, reduction="sum")
+                    score += Score(loss.item(), count)
+                elif count:  # or the mean would be nan
+                    score += Score(criterion(predict(model, inputs), targets).item() * count, count)
     finally:
         model.train(was_training)
     if score.tokens == 0:
         raise ValueError("evaluate: the batches hold no tokens to predict")
     return score
+
+
+def check_model(model: Any, criterion: Any) -> None:
+    """Refuse what can be neither trained nor evaluated."""
+    if criterion is not None and not callable(criterion):
+        raise TypeError(f"criterion must be called as criterion(model(inputs), targets), and a {type(criterion).__name__} cannot be called")
+    if criterion is None and not hasattr(model, "loss"):
+        raise TypeError(
+            f"without a criterion the model gives the loss itself, but {type(model).__name__} has no method loss(inputs, targets, state) "
+            "as lm.LanguageModel has it. Pass criterion=, such as nn.CrossEntropyLoss()"
+        )
+
+
+def members(batch: Any, criterion: Any) -> tuple[Any, Any, bool]:
+    """Inputs, targets, and whether a state may be carried.
+
+    Models under a criterion are not told the last of these, so their batches need not have it.
+    """
+    sequence = isinstance(batch, (tuple, list))
+    parts = list(batch) if sequence else []
+    if criterion is not None and len(parts) == 2:
+        parts.append(False)
+    if len(parts) == 3 and isinstance(parts[1], Tensor) and isinstance(parts[2], (bool, np.bool_)):
+        return parts[0], parts[1], bool(parts[2])
+    came = f"({', '.join(type(part).__name__ for part in batch)})" if sequence else type(batch).__name__
+    if criterion is None:
+        raise TypeError(
+            f"a batch for a language model is (inputs, targets, continues): two tensors of ids (T, N), and whether the text goes on from "
+            f"the batch before, as text.SequentialBatches gives them; got {came}. For batches (inputs, targets), pass criterion="
+        )
+    raise TypeError(
+        f"with a criterion a batch is (inputs, targets), where targets is a tensor; got {came}. Several inputs go into one tuple: "
+        "((x1, x2), targets) calls model(x1, x2)"
+    )
+
+
+def predict(model: Any, inputs: Any) -> Any:
+    """What the model makes of the inputs; several are spread."""
+    return model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs)
+
+
+def targets_that_count(targets: Tensor, criterion: Any) -> int:
+    """Over how many targets a mean loss is taken: classes that are not ignored, or the rows of a batch of real numbers."""
+    if targets.is_floating_point():
+        return len(targets)
+    return int((targets != getattr(criterion, "ignore_index", IGNORE)).sum())
