@@ -9,7 +9,7 @@ from ..nn import functional as F
 from ..tensor import Tensor
 
 LARGE_VOCABULARY = 4096  # from here on the scores of a whole batch would be the largest thing in memory
-CELLS: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+CELLS: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN, "rnn_relu": nn.RNN}
 
 
 class LanguageModel(nn.Module):
@@ -20,7 +20,7 @@ class LanguageModel(nn.Module):
         embedding_dim: E, the size of a symbol's vector.
         hidden_size: H, units in a recurrent layer.
         num_layers: recurrent layers on top of one another.
-        cell: ``"lstm"``, ``"gru"`` or ``"rnn"``.
+        cell: ``"lstm"``, ``"gru"``, ``"rnn"`` (tanh) or ``"rnn_relu"``.
         dropout: probability, after the embedding, between layers and after the recurrence.
         tied: let the output layer use the embedding's weights (Press and Wolf, 2017); needs E = H.
 
@@ -62,7 +62,8 @@ class LanguageModel(nn.Module):
         }
         self.drop = nn.Dropout(dropout)
         self.encoder = nn.Embedding(vocab_size, embedding_dim)
-        self.rnn = CELLS[cell](embedding_dim, hidden_size, num_layers, dropout=dropout if num_layers > 1 else 0.0)
+        options = {"nonlinearity": "relu"} if cell == "rnn_relu" else {}
+        self.rnn = CELLS[cell](embedding_dim, hidden_size, num_layers, dropout=dropout if num_layers > 1 else 0.0, **options)
         self.decoder = nn.Linear(hidden_size, vocab_size)
         if tied:
             self.decoder.weight = self.encoder.weight

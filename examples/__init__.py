@@ -1,0 +1,1 @@
+"""Scripts to read from top to bottom; ``python -m examples`` lists them."""
