@@ -67,9 +67,9 @@ RULE = 89  # characters
 SMOKE = {"emsize": 32, "nhid": 32, "epochs": 2, "log_interval": 10, "words": (14_000, 2_000, 2_000), "save": None}
 VERIFY = {"emsize": 100, "nhid": 100, "tied": True, "epochs": 8, "log_interval": 50, "words": (100_000, 20_000, 20_000), "save": None}
 
-# ---- What to expect of --verify.
+# ---- What to expect of --verify. Seeds 1111, 1 and 2 gave 375.8, 373.8 and 392.8; and 0.0299, 0.0286 and 0.0222.
 
-BANDS = {"test ppl": (0.0, 1e9), "nats a word that the carried state saves": (0.0, 1.0)}
+BANDS = {"test ppl": (350.0, 420.0), "nats a word that the carried state saves": (0.018, 0.04)}
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
