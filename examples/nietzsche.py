@@ -8,13 +8,15 @@ Time: 18 min on one core
 
 The first rungs read windows of eight characters, each from nothing; the others a stream, whose state is carried.
 Sizes, learning rates and epochs are the lesson's, but for the LSTM: one of its four cycles. It ends with a table, here of
-runs of one rung or a few on one core of a Xeon that had other work too, seed 1 ("concat" and "rnn-clean" were not run):
+runs of one rung or a few on one core of a Xeon that had other work too, seed 1:
 
                                                 ours             the lesson's
     rung      model                parameters   train  valid   train  valid    time
     three     Char3Model              102,215   1.860  1.870   1.845  6.523     8 s  lesson's valid: 1 window
     loop      CharLoopModel           102,215   1.713  1.715   1.736  1.751    61 s  valid overlaps train
+    concat    CharLoopConcatModel     167,751   1.759  1.768   1.690  1.699    92 s  valid overlaps train
     rnn       CharRnn                 102,215   1.456  1.501   1.465  1.504   155 s  valid overlaps train
+    rnn-clean CharRnn                 102,215   1.451  1.515   1.465  1.504   148 s  only the lesson's overlaps
     multi     CharSeqRnn              102,215   1.987  1.994   1.998  2.001    20 s
     identity  CharSeqIdentityRnn      102,215   1.805  1.836   1.813  1.838    32 s
     stateful  CharSeqStatefulRnn       93,544   1.385  1.474   1.408  1.486    46 s
