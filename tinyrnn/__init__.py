@@ -2,7 +2,7 @@
 
 from math import e, inf, nan, pi
 
-from . import autograd, cuda
+from . import autograd, cuda, serialization
 from .backend import Generator, default_generator, manual_seed
 from .creation import (
     arange,
@@ -142,6 +142,7 @@ from .ops.shape import (
     unbind,
     unsqueeze,
 )
+from .serialization import load, save
 from .tensor import Parameter, Size, Tensor
 from .threads import get_num_threads, set_num_threads
 
