@@ -93,6 +93,13 @@ def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
         _blas.set(_blas.cores)
 
 
+def sum_of_rows(rows: Array) -> Array:
+    """(M, E) to (E,); in NumPy as a product with ones: faster than adding row after row, and of many rows more exact."""
+    if xp_of(rows) is not np or rows.dtype.itemsize < 4:
+        return rows.sum(axis=0)
+    return matmul(np.ones((1, rows.shape[0]), rows.dtype), rows)[0]
+
+
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), "tinyrnn")

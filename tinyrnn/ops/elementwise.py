@@ -12,6 +12,7 @@ import numpy as np
 
 from ..backend import error_function, is_array, xp_of
 from ..engine import primitive, provides
+from ..threads import sum_of_rows
 
 # -- dtype and broadcasting, which the engine itself needs --
 
@@ -32,7 +33,11 @@ def sum_to(input, *, shape):
     """Sum ``input`` down to ``shape``: over axes that broadcasting added or stretched."""
     extra = input.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(k + extra for k, n in enumerate(shape) if n == 1 != input.shape[k + extra])
-    return input.sum(axis=axes, keepdims=True).reshape(shape) if axes else input.reshape(shape)
+    if not axes:
+        return input.reshape(shape)
+    if len(axes) == extra and input.dtype.kind == "f" and input.size:  # the gradient of a bias
+        return sum_of_rows(input.reshape(-1, math.prod(shape))).reshape(shape)
+    return input.sum(axis=axes, keepdims=True).reshape(shape)
 
 
 @primitive
