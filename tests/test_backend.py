@@ -86,3 +86,15 @@ class TestRows:
         np.testing.assert_allclose(both.dense(), dense_a + dense_b, atol=1e-15)
         for mixed in (a + dense_b, dense_b + a):
             np.testing.assert_allclose(mixed, dense_a + dense_b, atol=1e-15)
+
+
+def test_a_generator_hands_out_masks_by_seed_and_number():
+    g = tinyrnn.Generator().manual_seed(7)
+    first, state, second = g.next_mask(), g.get_state(), g.next_mask()
+    tinyrnn.rand(5, generator=g)  # what else is drawn makes no difference
+    third = g.next_mask()
+    assert len({first, second, third, tinyrnn.Generator().manual_seed(8).next_mask()}) == 4
+    assert all(0 <= key < 2**32 for key in first)
+    g.set_state(state)
+    assert [g.next_mask(), g.next_mask()] == [second, third]
+    assert g.manual_seed(7).next_mask() == first

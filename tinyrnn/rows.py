@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, scatter_add, xp_of
+from .backend import Array, xp_of
+from .kernels import rows as kernel
 from .threads import matmul
 
 SMALL_TABLE = 512  # rows, up to which a one-hot product is the fastest way to add to them
@@ -18,19 +19,18 @@ def add_rows(out: Array, rows: Array, values: Array) -> None:
     A small table goes through one GEMM with a one-hot matrix, a large one through sorted segments: ``add.at`` is
     several times slower than either.
     """
-    xp = xp_of(out)
     V, M = out.shape[0], rows.shape[0]
     if M == 0:
         return
-    if V <= SMALL_TABLE:
-        one_hot = xp.zeros((V, M), out.dtype)
-        one_hot[rows, xp.arange(M)] = 1
+    if xp_of(out) is not np:
+        kernel.add_rows(out, rows, values)
+    elif V <= SMALL_TABLE:
+        one_hot = np.zeros((V, M), out.dtype)
+        one_hot[rows, np.arange(M)] = 1
         out += matmul(one_hot, values)
-    elif xp is np:
+    else:
         summed = Rows(rows, values, V)
         out[summed.rows] += summed.values
-    else:
-        scatter_add(out, rows, values)
 
 
 class Rows:

@@ -53,7 +53,20 @@ def test_recurrent_layers(cell, tier):
         close(one, other)
 
 
-@pytest.mark.parametrize("make", [partial(optim.SGD, momentum=0.9), optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad, optim.ASGD])
+OPTIMISERS = {
+    "SGD": partial(optim.SGD, weight_decay=0.1),
+    "momentum": partial(optim.SGD, momentum=0.9, dampening=0.2),
+    "nesterov": partial(optim.SGD, momentum=0.9, nesterov=True, maximize=True),
+    "Adam": partial(optim.Adam, weight_decay=0.1),
+    "amsgrad": partial(optim.Adam, amsgrad=True, betas=(0.5, 0.5)),
+    "AdamW": optim.AdamW,
+    "RMSprop": optim.RMSprop,
+    "Adagrad": optim.Adagrad,
+    "ASGD": optim.ASGD,
+}
+
+
+@pytest.mark.parametrize("make", OPTIMISERS.values(), ids=OPTIMISERS)
 def test_optimisers(make):
     here, there = both(lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)))
     x, targets = tinyrnn.randn(5, 3, dtype=tinyrnn.float64), tinyrnn.tensor([0, 1, 1, 0, 1])
@@ -65,6 +78,26 @@ def test_optimisers(make):
             nn.utils.clip_grad_norm_(model.parameters(), 0.1)
             optimizer.step()
     for p, q in zip(here.parameters(), there.parameters()):
+        close(p, q)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_more_parameters_than_a_launch_takes(transposed):
+    """In groups of other options, some without a gradient; and one whose memory is not in reading order."""
+    results = []
+    for device in ("cpu", "cuda"):
+        tinyrnn.manual_seed(0)
+        parameters = [tinyrnn.randn(2, k % 5 + 1, dtype=tinyrnn.float64).to(device).requires_grad_() for k in range(150)]
+        if transposed:
+            parameters[7] = tinyrnn.randn(3, 2, dtype=tinyrnn.float64).to(device).T.requires_grad_()
+        adam = optim.Adam([{"params": parameters[:100]}, {"params": parameters[100:], "lr": 0.5}], lr=0.1)
+        for step in range(3):
+            for p in parameters[step:]:
+                p.grad = (p * p).detach().clone()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            adam.step()
+        results.append(parameters)
+    for p, q in zip(*results):
         close(p, q)
 
 

@@ -55,7 +55,7 @@ def test_loss_counts_all_targets_but_the_ignored(monkeypatch, threshold):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cell": "tcn"}, "cell must be one of lstm, gru, rnn, got 'tcn'"),
+        ({"cell": "tcn"}, "cell must be one of lstm, gru, rnn, rnn_relu, got 'tcn'"),
         ({"tied": True}, "tied weights need embedding_dim equal to hidden_size, got 5 and 7"),
     ],
 )

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Generator, as_library_of, draw, quiet, to_host, xp_of
+from ..backend import Generator, default_generator, quiet, xp_of
 from ..engine import wrap
+from ..kernels.dropout import keep
 from ..ops.elementwise import (
     elu,
     gelu,
@@ -90,7 +91,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
     """Zero each element with probability ``p`` and scale the others by ``1 / (1 - p)``; itself unless training.
 
-    Srivastava et al., 2014; scaled while training, so that evaluation needs no change.
+    Srivastava et al., 2014; scaled while training, so that evaluation needs no change. From equally seeded generators
+    come the same zeros on every device and in every dtype.
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
@@ -98,10 +100,9 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: 
         return input
     if p == 1:
         return input * 0
-    dtype = input.array.dtype
-    keep = (draw("uniform", input.shape, np.dtype(np.float32), generator) >= p).astype(dtype)
-    keep *= dtype.type(1 / (1 - p))
-    return mul(input, wrap(as_library_of(input.array, keep)))
+    mask = xp_of(input.array).empty(input.shape, input.array.dtype)
+    keep(mask, *(generator or default_generator).next_mask(), min(round(p * 2**32), 2**32 - 1), 1 / (1 - p))
+    return mul(input, wrap(mask))
 
 
 def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
@@ -180,10 +181,10 @@ def _counted(op: str, target: Tensor, C: int, ignore_index: int) -> tuple[Tensor
         raise RuntimeError(f"{op}: expected integer targets (Long), got {target.dtype}; use .long()")
     ids = target.array.reshape(-1)
     counts = ids != ignore_index
-    host = to_host(ids[counts])
-    if host.size and (host.min() < 0 or host.max() >= C):
-        bad = int(host.min()) if host.min() < 0 else int(host.max())
-        raise IndexError(f"Target {bad} is out of bounds: there are {C} classes, 0 to {C - 1}, and ignore_index={ignore_index}")
+    if xp_of(ids) is np:  # on a GPU it would make the host wait: there the loss of such a target is nan
+        bad = ids[counts & ((ids < 0) | (ids >= C))]
+        if bad.size:
+            raise IndexError(f"Target {bad[0]} is out of bounds: there are {C} classes, 0 to {C - 1}, and ignore_index={ignore_index}")
     return wrap(xp_of(ids).where(counts, ids, 0).astype(np.int64)), wrap(counts)
 
 

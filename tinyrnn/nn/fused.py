@@ -13,13 +13,15 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from ..backend import Array, xp_of
 from ..engine import primitive
 from ..ops.linalg import linear
 from ..ops.shape import stack, unbind
 from ..sequence import gru, lstm, rnn
 from ..tensor import Tensor
-from ..threads import matmul
+from ..threads import matmul, sum_of_rows
 from .cells import Weights, gru_reset_before_step, gru_step, lstm_step, rnn_relu_step, rnn_tanh_step
 
 
@@ -67,17 +69,12 @@ def _rows(x: Array) -> Array:
     return x.reshape(-1, x.shape[-1])
 
 
-def _sum_of_rows(rows: Array) -> Array:
-    """As a product with ones, which is faster and rounds less than adding row after row."""
-    return matmul(xp_of(rows).ones((1, rows.shape[0]), rows.dtype), rows)[0]
-
-
 def _input_gradients(da: Array, x: Array, w_ih: Array, needs: tuple) -> tuple:
     """dx, dW_ih and the bias gradient from ``da`` (T, N, gates * H): one product each, over all T * N rows."""
     rows = _rows(da)
     dx = matmul(rows, w_ih).reshape(x.shape) if needs[0] else None
     dw = matmul(rows.T, _rows(x)) if needs[1] else None
-    db = _sum_of_rows(rows) if needs[2] else None
+    db = sum_of_rows(rows) if needs[2] else None
     return dx, dw, db
 
 
@@ -144,12 +141,16 @@ def gru_layer(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, *, reset_after=True):
 @gru_layer.joint_rule
 def _(g, x, h0, w_ih, w_hh, b_ih, b_hh, reset_after, y, saved, needs):
     da, dh0 = gru.backward(saved, w_hh, g[0], g[1], reset_after)
-    H = w_hh.shape[1]
-    nrz = xp_of(da).concatenate([w_ih[2 * H :], w_ih[: 2 * H]])
-    dx, dw_ih, db_ih = _input_gradients(da[..., : 3 * H], x, nrz, (needs[0], needs[2], needs[4]))
-    dw_ih, db_ih = (None if d is None else xp_of(d).concatenate([d[H:], d[:H]]) for d in (dw_ih, db_ih))
+    H, xp, wanted = w_hh.shape[1], xp_of(da), (needs[0], needs[2], needs[4])
+    if xp is np:  # da begins with n, r, z: bring the weights into this order, and their gradients back into r, z, n
+        nrz = np.concatenate([w_ih[2 * H :], w_ih[: 2 * H]])
+        dx, dw_ih, db_ih = _input_gradients(da[..., : 3 * H], x, nrz, wanted)
+        dw_ih, db_ih = (None if d is None else np.concatenate([d[H:], d[:H]]) for d in (dw_ih, db_ih))
+    else:  # CuPy would copy some columns of da for each product; so one copy for all, in the order of the weights
+        rzn = xp.concatenate([da[..., H : 3 * H], da[..., :H]], axis=-1)
+        dx, dw_ih, db_ih = _input_gradients(rzn, x, w_ih, wanted)
     dw_hh = gru.recurrent_weight_gradient(saved, da, reset_after) if needs[3] else None
-    return dx, dh0, dw_ih, dw_hh, db_ih, _sum_of_rows(_rows(da)[:, H:]) if needs[5] else None
+    return dx, dh0, dw_ih, dw_hh, db_ih, sum_of_rows(_rows(da)[:, H:]) if needs[5] else None
 
 
 @gru_layer.defined_by

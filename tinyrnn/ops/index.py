@@ -8,6 +8,7 @@ import numpy as np
 
 from ..backend import as_library_of, scatter_add, to_host, xp_of
 from ..engine import Traced, primitive
+from ..kernels.rows import take
 from ..rows import SMALL_TABLE, Rows, add_rows
 from .elementwise import broadcast_to, sum_to
 from .shape import _normal, reshape
@@ -301,19 +302,24 @@ def masked_select(input: Any, mask: Any) -> Any:
 def check_ids(ids: Any, rows: int, what: str) -> None:
     """Refuse ids outside ``[0, rows)``, naming the first and where it stands.
 
-    NumPy would take -1 for the last row, and CuPy wraps every bad index, without a word.
+    NumPy would take -1 for the last row. Ids on a GPU are not looked at, since the host would have to wait for them:
+    :func:`tinyrnn.kernels.rows.take` makes nan of the bad ones, and so does the loss.
     """
-    host = to_host(ids)
-    if host.size == 0 or (host.min() >= 0 and host.max() < rows):
+    if ids.size == 0 or (ids.min() >= 0 and ids.max() < rows):
         return
-    at = tuple(int(k) for k in np.argwhere((host < 0) | (host >= rows))[0])
-    raise IndexError(f"index out of range: id {int(host[at])} at {list(at)} but the {what} has {rows} rows, 0 to {rows - 1}")
+    at = tuple(int(k) for k in np.argwhere((ids < 0) | (ids >= rows))[0])
+    raise IndexError(f"index out of range: id {int(ids[at])} at {list(at)} but the {what} has {rows} rows, 0 to {rows - 1}")
 
 
 @primitive
 def _rows(weight, ids):
-    check_ids(ids, weight.shape[0], "embedding")
-    return xp_of(weight).take(weight, ids, axis=0)
+    if xp_of(ids) is np:
+        check_ids(ids, weight.shape[0], "embedding")
+    if xp_of(weight) is np:
+        return np.take(weight, ids, axis=0)
+    y = xp_of(weight).empty((*ids.shape, weight.shape[1]), weight.dtype)
+    take(weight, as_library_of(weight, ids), y)
+    return y
 
 
 @primitive
@@ -335,7 +341,10 @@ _add_rows.rule(input=lambda g, ids: _rows(g, ids))
 
 
 def embedding_rows(weight: Any, ids: Any) -> Any:
-    """The row ``weight[i]`` for each id: ``(V, E)`` and ``(...)`` to ``(..., E)``; ids are checked.
+    """The row ``weight[i]`` for each id: ``(V, E)`` and ``(...)`` to ``(..., E)``.
+
+    Ids in the computer's memory are checked, also for a table on a GPU, to which they are then copied. For ids that are
+    on a GPU already, see :func:`check_ids`.
 
     Raises:
         IndexError: an id is negative or not below V.

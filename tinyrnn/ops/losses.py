@@ -12,6 +12,7 @@ import numpy as np
 
 from ..backend import Array, buffers, xp_of
 from ..engine import modes, primitive
+from ..kernels import softmax as kernel
 from ..threads import get_num_threads, matmul, parallel
 from .elementwise import mul
 from .index import take_along_dim
@@ -23,20 +24,13 @@ from .shape import reshape, unsqueeze
 @primitive(saves=True)
 def softmax_nll(scores, targets):
     """``-log softmax(scores)[target]`` in nats: (M, C) and integers (M,) in [0, C) to (M,)."""
-    xp = xp_of(scores)
-    softmax = scores - scores.max(axis=1, keepdims=True)
-    picked = softmax[xp.arange(len(targets)), targets]
-    xp.exp(softmax, out=softmax)
-    total = softmax.sum(axis=1)
-    softmax /= total[:, None]
-    return xp.log(total) - picked, softmax
+    return kernel.softmax_nll(scores, targets)
 
 
 @softmax_nll.joint_rule
 def _(g, scores, targets, saved):
-    # d loss / d scores = softmax - one_hot
-    d = saved * g[:, None]
-    d[xp_of(d).arange(len(targets)), targets] -= g
+    d = xp_of(saved).empty_like(saved)
+    kernel.softmax_nll_backward(saved, g, targets, d)
     return d, None
 
 
@@ -90,6 +84,8 @@ def _linear_nll(input, weight, bias, targets, share, *, learning):
     xp = xp_of(input)
     M, V = input.shape[0], weight.shape[0]
     block = min(M, max(32, 2**23 // V))  # 32 MB of float32 scores: enough rows for a GEMM, few enough for the cache
+    if xp is not np:
+        return _on_gpu(input, weight, bias, targets, share, block, learning)
     threads = get_num_threads() if block * V >= SHARED_SCORES else 1
     loss, d_input = xp.zeros((), input.dtype), xp.empty_like(input)
     d_weight, d_bias = (xp.zeros_like(p) if learning and p is not None else None for p in (weight, bias))
@@ -112,6 +108,27 @@ def _linear_nll(input, weight, bias, targets, share, *, learning):
             tasks = [partial(part.gradients, x, t, s, one[0], f, one[3]) for part, one, f in zip(parts, done, factors)]
             d_input[begin : begin + block] = builtins.sum(parallel(tasks))
     return loss, ((d_input, d_weight, d_bias) if learning else None)
+
+
+def _on_gpu(input: Array, weight: Array, bias: Array | None, targets: Array, share: Array, block: int, learning: bool) -> tuple:
+    """The same without threads that share the vocabulary: a GPU has enough to do with all of it."""
+    xp = xp_of(input)
+    losses, d_input = xp.empty_like(share), xp.empty_like(input)
+    d_weight, d_bias = (xp.zeros_like(p) if learning and p is not None else None for p in (weight, bias))
+    for begin in range(0, len(input), block):
+        mine = slice(begin, begin + block)
+        x, t = input[mine], targets[mine]
+        scores = matmul(x, weight.T)
+        if bias is not None:
+            scores += bias
+        losses[mine], softmax = kernel.softmax_nll(scores, t)
+        if learning:
+            kernel.softmax_nll_backward(softmax, share[mine], t, scores)
+            matmul(scores, weight, out=d_input[mine])
+            d_weight += matmul(scores.T, x)
+            if d_bias is not None:
+                d_bias += scores.sum(axis=0)
+    return (losses * share).sum(), ((d_input, d_weight, d_bias) if learning else None)
 
 
 @_linear_nll.joint_rule

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
-from ..backend import xp_of
+from ..kernels.optimizers import adam
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, State, blocks, buffer, next_step, non_negative, rate
+from .optimizer import Group, Optimizer, Prepared, State, buffer, next_step, non_negative, rate
 
 
 class Adam(Optimizer):
@@ -79,23 +79,18 @@ class Adam(Optimizer):
         }
         super().__init__(params, options)
 
-    def update(self, p: Tensor, state: State, group: Group) -> None:
-        """One step of the equations above."""
-        lr, (beta1, beta2), eps = rate(group), group["betas"], group["eps"]
-        decoupled, xp = group["decoupled_weight_decay"], xp_of(p.array)
+    kernel = staticmethod(adam)
+
+    def prepare(self, p: Tensor, state: State, group: Group) -> Prepared:
+        """The averages of ``p``, and the numbers of this step."""
+        lr, (beta1, beta2), decay = rate(group), group["betas"], group["weight_decay"]
         t = next_step(state)
         averages = buffer(p, state, "exp_avg"), buffer(p, state, "exp_avg_sq")
         largest = buffer(p, state, "max_exp_avg_sq") if group["amsgrad"] else None
-        # Scalars that belong to m and v in the equation: two passes over memory fewer.
-        step_length, v_root = lr / (1 - beta1**t), sqrt(1 - beta2**t)
-        for x, g, m, v, v_max in blocks(p, group, *averages, largest, decay=not decoupled):
-            if decoupled:
-                x *= 1 - lr * group["weight_decay"]
-            m += (1 - beta1) * (g - m)
-            v += (1 - beta2) * (g * g - v)
-            if v_max is not None:
-                v = xp.maximum(v_max, v, out=v_max)
-            x -= step_length * m / (xp.sqrt(v) / v_root + eps)
+        decoupled = group["decoupled_weight_decay"]
+        shrink = 1 - lr * decay if decoupled else 1
+        numbers = (shrink, beta1, beta2, lr / (1 - beta1**t), sqrt(1 - beta2**t), group["eps"])
+        return Prepared((*averages, largest), numbers, 0 if decoupled else decay)
 
 
 class AdamW(Adam):

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..backend import Array, as_library_of, quiet, xp_of
 from ..creation import full_like
 from ..engine import enable_grad, wrap
+from ..kernels import one_launch
 from ..tensor import RowGradient, Tensor
 from ..threads import get_num_threads, parallel
 
@@ -114,6 +115,22 @@ def _shares(due: list[tuple[Tensor, State, Group]]) -> list[list[tuple[Tensor, S
         shares[k].append(one)
         loads[k] += size
     return [share for share in shares if share] or [[]]
+
+
+class Prepared(NamedTuple):
+    """What a kernel needs to update a parameter, beside the parameter and its gradient."""
+
+    buffers: tuple[Array | None, ...]  # of the parameter's shape
+    numbers: tuple[float, ...]
+    decay: float  # the factor of an L2 penalty
+
+
+def _by_address(due: list[tuple[Tensor, State, Group]]) -> bool:
+    """Whether kernels can take these parameters, their gradients and states as they lie in memory."""
+    kinds: dict[Any, list[Array]] = defaultdict(list)
+    for p, state, _ in due:
+        kinds[p.array.dtype] += [p.array, p.grad.array, *(s.array for s in state.values() if isinstance(s, Tensor))]
+    return all(map(one_launch, kinds.values()))
 
 
 def _slice_of(flat: Array) -> Callable[[int, int], Array]:
@@ -237,12 +254,35 @@ class Optimizer:
         return loss
 
     def _update_all(self, due: list[tuple[Tensor, State, Group]]) -> None:
+        on_gpu = [one for one in due if self.kernel is not None and xp_of(one[0].array) is not np]
+        if on_gpu and _by_address(on_gpu):
+            self._update_together(on_gpu)
+            due = [one for one in due if xp_of(one[0].array) is np]
         for p, state, group in due:
             self.update(p, state, group)
 
+    def _update_together(self, due: list[tuple[Tensor, State, Group]]) -> None:
+        """One launch for all parameters whose equations have the same numbers."""
+        alike: dict[tuple, list[tuple]] = defaultdict(list)
+        for p, state, group in due:
+            buffers, numbers, decay = self.prepare(p, state, group)
+            options = (-1 if group["maximize"] else 1, decay, *numbers)
+            alike[p.array.dtype, options].append((p.array, p.grad.array, *buffers))
+        for (_, options), rows in alike.items():
+            self.kernel.together(rows, *options)
+
+    # The equations of an optimiser that has them in tinyrnn.kernels, where a GPU takes all parameters in one launch.
+    kernel: Any = None
+
+    def prepare(self, p: Tensor, state: State, group: Group) -> Prepared:
+        """What ``kernel`` needs for a step of ``p`` beside parameter and gradient."""
+        raise NotImplementedError(f"{type(self).__name__} must define update(p, state, group), or a step() of its own")
+
     def update(self, p: Tensor, state: State, group: Group) -> None:
         """Change ``p.array`` in place by ``p.grad.array``, which is there: one step of the optimiser's equations."""
-        raise NotImplementedError(f"{type(self).__name__} must define update(p, state, group), or a step() of its own")
+        buffers, numbers, decay = self.prepare(p, state, group)
+        for arrays in blocks(p, group, *buffers, decay=decay != 0):
+            self.kernel(*arrays, *numbers)
 
     def state_dict(self) -> dict[str, Any]:
         """The state by the number of the parameter, and the groups with such numbers, in PyTorch's layout.

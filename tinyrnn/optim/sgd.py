@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..kernels.optimizers import sgd
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, State, blocks, buffer, non_negative, rate
+from .optimizer import Group, Optimizer, Prepared, State, buffer, non_negative, rate
 
 
 class SGD(Optimizer):
@@ -73,14 +74,11 @@ class SGD(Optimizer):
         }
         super().__init__(params, options)
 
-    def update(self, p: Tensor, state: State, group: Group) -> None:
-        """One step of the equations above."""
-        lr, mu, tau = rate(group), group["momentum"], group["dampening"]
-        if state.get("momentum_buffer") is None:
-            tau = 0
-        for x, g, b in blocks(p, group, buffer(p, state, "momentum_buffer") if mu != 0 else None):
-            if b is not None:
-                b *= mu
-                b += g if tau == 0 else (1 - tau) * g
-                g = g + mu * b if group["nesterov"] else b
-            x -= lr * g
+    kernel = staticmethod(sgd)
+
+    def prepare(self, p: Tensor, state: State, group: Group) -> Prepared:
+        """The momentum of ``p``, and the numbers of this step."""
+        mu = group["momentum"]
+        tau = 0 if state.get("momentum_buffer") is None else group["dampening"]  # b = g at the first step
+        b = buffer(p, state, "momentum_buffer") if mu != 0 else None
+        return Prepared((b,), (rate(group), mu, tau, group["nesterov"]), group["weight_decay"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..backend import FOREVER, Array, buffers, factor, xp_of
 from ..kernels import gru as kernel
 from ..threads import matmul
@@ -23,9 +25,19 @@ def _blocks(a: Array, H: int) -> Array:
     return a.reshape(*a.shape[:-1], a.shape[-1] // H, H).swapaxes(-3, -2)
 
 
+def _biases(b_ih: Array | None, b_hh: Array | None, reset_after: bool) -> tuple[Any, Any]:
+    """What to add to the input's side (3H), and what r multiplies (H); 0 if there is none."""
+    if b_ih is None or b_hh is None:
+        return 0, 0
+    bias, n = b_ih + b_hh, slice(len(b_ih) // 3 * 2, None)
+    if not reset_after:
+        return bias, 0
+    bias[n] = b_ih[n]
+    return bias, b_hh[n]
+
+
 def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None, reset_after: bool) -> Saved:
     """:func:`tinyrnn.nn.cells.gru_step` (or ``gru_reset_before_step``) over x (T, N, D) from h0 (N, H)."""
-    xp = xp_of(x)
     T, N, D = x.shape
     H = h0.shape[-1]
     if reset_after:
@@ -34,12 +46,8 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b
         w_rz, w_n = factor(w_hh[: 2 * H].T, N, T), factor(w_hh[2 * H :].T, N, T)
     a = buffers.empty(x, (T, N, 3 * H))
     matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 3 * H))
-    b_n: Any = 0
-    if b_ih is not None and b_hh is not None:
-        bias = b_ih + b_hh
-        if reset_after:  # r multiplies b_hn too, so it cannot go to the input's side
-            bias[2 * H :] = b_ih[2 * H :]
-            b_n = b_hh[2 * H :]
+    bias, b_n = _biases(b_ih, b_hh, reset_after)
+    if b_ih is not None:
         a += bias
     h, rz = buffers.empty(x, (T + 1, N, H)), buffers.empty(x, (T, 2, N, H))
     n, m = buffers.empty(x, (T, N, H)), buffers.empty(x, (T, N, H))
@@ -47,18 +55,14 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b
     ah, s = buffers.empty(x, (N, 3 * H if reset_after else 2 * H)), buffers.empty(x, (N, H))
     u = buffers.empty(x, (N, 2 * H))
     for t in range(T):
-        ax, r = a[t], rz[t, 0]
         if reset_after:
             matmul(h[t], w_t, out=ah)
-            kernel.reset_update(ax[:, : 2 * H], ah[:, : 2 * H], rz[t], u)
-            xp.add(ah[:, 2 * H :], b_n, out=m[t])
-            xp.multiply(r, m[t], out=s)
+            kernel.after(a[t], ah, b_n, rz[t], n[t], m[t], h[t], h[t + 1], s, u)
         else:
             matmul(h[t], w_rz, out=ah)
-            kernel.reset_update(ax[:, : 2 * H], ah, rz[t], u)
-            xp.multiply(r, h[t], out=m[t])
+            kernel.before_gates(a[t], ah, rz[t], m[t], h[t], u)
             matmul(m[t], w_n, out=s)
-        kernel.candidate(ax[:, 2 * H :], s, n[t], rz[t, 1], h[t], h[t + 1])
+            kernel.before_candidate(a[t], s, rz[t], n[t], h[t], h[t + 1])
     return Saved(h, rz, n, m)
 
 
@@ -75,33 +79,34 @@ def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, reset_after: boo
     xp = xp_of(h)
     T, N, H = n.shape
     da = buffers.empty(h, (T, N, 4 * H))
-    if reset_after:
-        w_rzn = factor(w_hh, N, T)
-    else:
-        w_rz, w_n = factor(w_hh[: 2 * H], N, T), factor(w_hh[2 * H :], N, T)
+    columns, w = _laid_out(w_hh if reset_after else w_hh[: 2 * H], N, T)
+    w_n = factor(w_hh[2 * H :], N, T)
     blocks = _blocks(da, H)
-    dh = dh_n.copy()
-    s, u = xp.empty_like(dh), xp.empty_like(dh)
+    dh, through = xp.empty_like(dh_n), xp.zeros_like(dh_n)  # what reaches a step directly, and through the gates of the next
+    dh[...] = dh_n
+    s, u, dn = xp.empty_like(dh), xp.empty_like(dh), xp.empty_like(dh)
     for t in reversed(range(T)):
-        xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
-        r = rz[t, 0]
-        dn, dr, dz, d_state = blocks[t]
-        kernel.backward_update(dh, rz[t], n[t], h[t], dz, dn, s)
         if reset_after:
-            xp.multiply(dn, m[t], out=u)
-            kernel.backward_reset(u, r, dr, s)
-            xp.multiply(dn, r, out=d_state)
-            matmul(da[t, :, H:], w_rzn, out=s)
+            kernel.after_backward(dh, through, dy[t], rz[t], n[t], m[t], h[t], blocks[t], s, u)
         else:
+            kernel.before_backward_candidate(dh, through, dy[t], rz[t], n[t], h[t], blocks[t], dn, s)
             matmul(dn, w_n, out=u)  # the gradient of r * h
-            d_state[...] = dn
-            xp.multiply(u, r, out=s)
-            xp.add(dh, s, out=dh)
-            xp.multiply(u, h[t], out=u)
-            kernel.backward_reset(u, r, dr, s)
-            matmul(da[t, :, H : 3 * H], w_rz, out=s)
-        xp.add(dh, s, out=dh)
-    return da, dh
+            kernel.before_backward_reset(u, dh, rz[t], h[t], blocks[t], s)
+        matmul(da[t, :, columns], w, out=through)
+    return da, xp.add(dh, through, out=dh)
+
+
+def _laid_out(w: Array, N: int, T: int) -> tuple[slice, Array]:
+    """The columns of ``da[t]`` (N, 4H) that belong to the weights ``w``, from r on; and ``w`` as their product reads it.
+
+    CuPy takes some of the columns for a product by copying them, in each step: it takes all, and zeros for the others.
+    """
+    rows, H = w.shape
+    if xp_of(w) is np:
+        return slice(H, H + rows), factor(w, N, T)
+    padded = xp_of(w).zeros((4 * H, H), w.dtype)
+    padded[H : H + rows] = w
+    return slice(None), padded
 
 
 def recurrent_weight_gradient(saved: Saved, da: Array, reset_after: bool) -> Array:
@@ -127,30 +132,22 @@ class Step:
         xp = xp_of(h)
         N, H = h.shape
         self.reset_after = reset_after
-        self.w_ih = factor(w_ih.T, N, FOREVER)
-        self.w_rz, self.w_n = factor(w_hh[: 2 * H].T, N, FOREVER), factor(w_hh[2 * H :].T, N, FOREVER)
-        none = xp.zeros(3 * H, h.dtype)
-        self.b_ih, self.b_hh = none if b_ih is None else b_ih, none if b_hh is None else b_hh
+        self.w_ih, rows = factor(w_ih.T, N, FOREVER), 3 * H if reset_after else 2 * H
+        self.w, self.w_n = factor(w_hh[:rows].T, N, FOREVER), factor(w_hh[2 * H :].T, N, FOREVER)
+        self.bias, self.b_n = _biases(b_ih, b_hh, reset_after)
         self.h, self.n, self.m, self.s = h.copy(), xp.empty_like(h), xp.empty_like(h), xp.empty_like(h)
-        self.a, self.ah, self.rz = (xp.empty(s, h.dtype) for s in ((N, 3 * H), (N, 2 * H), (2, N, H)))
+        self.a, self.ah, self.rz, self.u = (xp.empty(s, h.dtype) for s in ((N, 3 * H), (N, rows), (2, N, H), (N, 2 * H)))
 
     def __call__(self, x: Array) -> Array:
         """The state that follows x."""
-        xp = xp_of(x)
-        h, s, H = self.h, self.s, self.h.shape[1]
-        matmul(x, self.w_ih, out=self.a)
-        xp.add(self.a, self.b_ih, out=self.a)
-        matmul(h, self.w_rz, out=self.ah)
-        xp.add(self.ah, self.b_hh[: 2 * H], out=self.ah)
-        kernel.reset_update(self.a[:, : 2 * H], self.ah, self.rz, self.ah)
-        r, z = self.rz
+        h, a, ah, s = self.h, self.a, self.ah, self.s
+        matmul(x, self.w_ih, out=a)
+        a += self.bias
+        matmul(h, self.w, out=ah)
         if self.reset_after:
-            matmul(h, self.w_n, out=s)
-            xp.add(s, self.b_hh[2 * H :], out=s)
-            xp.multiply(s, r, out=s)
+            kernel.after(a, ah, self.b_n, self.rz, self.n, self.m, h, h, s, self.u)
         else:
-            xp.multiply(h, r, out=self.m)
+            kernel.before_gates(a, ah, self.rz, self.m, h, self.u)
             matmul(self.m, self.w_n, out=s)
-            xp.add(s, self.b_hh[2 * H :], out=s)
-        kernel.candidate(self.a[:, 2 * H :], s, self.n, z, h, h)
+            kernel.before_candidate(a, s, self.rz, self.n, h, h)
         return h

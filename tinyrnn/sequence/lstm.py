@@ -68,18 +68,18 @@ def backward(
     xp = xp_of(h)
     T, _, N, H = gates.shape
     da_by_gate = _by_gate(da, H)
-    dh = dh_n.copy()
-    dc = dc_n.copy()
+    dh, dc = xp.empty_like(dh_n), xp.empty_like(dc_n)
+    dh[...], dc[...] = dh_n, dc_n
     s, slopes = xp.empty_like(dc), xp.empty_like(gates[0])
-    dm = xp.empty_like(dc) if w_hr is not None else dh
+    # A projection stands between the output and h: then all of h's gradient comes through it, and none directly.
+    dm, direct = (dh, dy) if w_hr is None else (xp.empty_like(dc), xp.zeros((T, 1, 1), dc.dtype))
     dp = None if w_hr is None else xp.empty_like(h[1:])
     w_back = factor(w_hh, N, T)
     for t in reversed(range(T)):
-        xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
         if w_hr is not None:
-            dp[t] = dh  # type: ignore[index]
-            matmul(dh, w_hr, out=dm)
-        kernel.backward(dm, dc, gates[t], c[t], tanh_c[t], da_by_gate[t], s, slopes)
+            xp.add(dh, dy[t], out=dp[t])  # type: ignore[index]
+            matmul(dp[t], w_hr, out=dm)  # type: ignore[index]
+        kernel.backward(dm, direct[t], dc, gates[t], c[t], tanh_c[t], da_by_gate[t], s, slopes)
         matmul(da[t], w_back, out=dh)
     dw_hr = None
     if dp is not None and shown is not None:
@@ -99,8 +99,8 @@ class Step:
         (N, P), H, D = h.shape, c.shape[1], w_ih.shape[1]
         self.w = factor(xp.concatenate([w_ih, w_hh], 1).T, N, FOREVER)
         self.w_hr = None if w_hr is None else factor(w_hr.T, N, FOREVER)
-        self.bias = xp.zeros(4 * H, h.dtype) if bias is None else bias
         self.xh, self.a = xp.empty((N, D + P), h.dtype), xp.empty((N, 4 * H), h.dtype)
+        self.bias = xp.zeros_like(self.a) if bias is None else xp.broadcast_to(bias, self.a.shape)
         self.scale = kernel.scale(self.a, H)
         self.x, self.h, self.c = self.xh[:, :D], self.xh[:, D:], c.copy()
         self.h[...] = h

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..backend import FOREVER, Array, buffers, factor, xp_of
+from ..kernels import rnn as kernel
 from ..threads import matmul
 
 
@@ -16,7 +17,6 @@ class Saved(NamedTuple):
 
 def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, bias: Array | None, relu: bool) -> Saved:
     """``h_t = tanh(W_ih x_t + W_hh h_(t-1) + b)``, or relu: (T, N, D) and (N, H) to the states (T + 1, N, H)."""
-    xp = xp_of(x)
     T, N, D = x.shape
     h = buffers.empty(x, (T + 1, N, h0.shape[-1]))
     h[0] = h0
@@ -24,15 +24,11 @@ def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, bias: Array | None, r
     if bias is not None:
         h[1:] += bias
     w_t = factor(w_hh.T, N, T)
-    ah = xp.empty_like(h0)
+    ah = buffers.empty(x, h0.shape)
     for t in range(1, T + 1):
         a = h[t]
         matmul(h[t - 1], w_t, out=ah)
-        xp.add(a, ah, out=a)
-        if relu:
-            xp.maximum(a, 0, out=a)
-        else:
-            xp.tanh(a, out=a)
+        kernel.forward(a, ah, relu, a)
     return Saved(h)
 
 
@@ -44,21 +40,14 @@ def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, relu: bool) -> t
         da_t = dh * (1 - h_t²)        dh_(t-1) = da_t W_hh        dW_hh = Σ_t da_tᵀ h_(t-1)        dW_ih = Σ_t da_tᵀ x_t
     """
     (h,) = saved
-    xp = xp_of(h)
     T, N = h.shape[0] - 1, h.shape[1]
     da = buffers.empty(h, h[1:].shape)
     w_back = factor(w_hh, N, T)
-    dh = dh_n.copy()
+    dh = xp_of(h).empty_like(dh_n)
+    dh[...] = dh_n
     for t in reversed(range(T)):
-        xp.add(dh, dy[t], out=dh)  # from this step's output, on top of what later steps sent
-        a, y = da[t], h[t + 1]
-        if relu:
-            xp.multiply(dh, y > 0, out=a)
-        else:
-            xp.multiply(y, y, out=a)
-            xp.subtract(1, a, out=a)
-            xp.multiply(a, dh, out=a)
-        matmul(a, w_back, out=dh)  # what reaches step t - 1
+        kernel.backward(dh, dy[t], h[t + 1], relu, da[t])
+        matmul(da[t], w_back, out=dh)  # what reaches step t - 1
     return da, dh
 
 
@@ -80,12 +69,7 @@ class Step:
 
     def __call__(self, x: Array) -> Array:
         """The state that follows x."""
-        xp = xp_of(x)
         self.x[...] = x
         matmul(self.xh, self.w, out=self.a)
-        xp.add(self.a, self.bias, out=self.a)
-        if self.relu:
-            xp.maximum(self.a, 0, out=self.h)
-        else:
-            xp.tanh(self.a, out=self.h)
+        kernel.forward(self.a, self.bias, self.relu, self.h)
         return self.h

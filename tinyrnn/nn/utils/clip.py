@@ -7,9 +7,13 @@ import warnings
 from collections.abc import Generator, Iterable
 from typing import Any
 
+import numpy as np
+
 from ...backend import quiet, xp_of
 from ...creation import tensor
 from ...engine import wrap
+from ...kernels import one_launch
+from ...kernels.clip import clip_norm
 from ...tensor import RowGradient, Tensor
 
 
@@ -45,19 +49,24 @@ def clip_grad_norm_(
     if not gradients:
         return tensor(0.0)
     norm_type = float(norm_type)
-    xp = xp_of(_stored(gradients[0]))
+    arrays = [_stored(g) for g in gradients]
+    xp = xp_of(arrays[0])
+    on_gpu = xp is not np
+    if on_gpu and norm_type == 2 and not error_if_nonfinite and one_launch(arrays):
+        for g in gradients:
+            g.version[0] += 1
+        return wrap(clip_norm(arrays, max_norm))
     with quiet():
-        total = _norm(xp, xp.stack([_norm(xp, _stored(g), norm_type) for g in gradients]), norm_type)
+        total = _norm(xp, xp.stack([_norm(xp, array, norm_type) for array in arrays]), norm_type)
         if error_if_nonfinite and not math.isfinite(float(total)):
             raise RuntimeError(
                 f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. "
                 "To disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
             )
         scale = xp.minimum(max_norm / (total + 1e-6), 1.0)
-        if not scale >= 1:  # nan spoils all, as in PyTorch
-            for g in gradients:
-                numbers = _stored(g)
-                numbers *= scale.astype(numbers.dtype)
+        if on_gpu or not scale >= 1:  # nan spoils all, as in PyTorch; to look at what is on a GPU would make the host wait
+            for g, array in zip(gradients, arrays):
+                array *= scale.astype(array.dtype)
                 g.version[0] += 1
     return wrap(xp.asarray(total))
 

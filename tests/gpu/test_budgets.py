@@ -1,0 +1,110 @@
+"""How many launches, copies and synchronisations things take, by the counters of the simulated device."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import tinyrnn
+from tinyrnn import lm, nn, optim, text
+from tinyrnn.backend import why_no_cuda
+from tinyrnn.engine.walk import pull
+from tinyrnn.nn.fused import gru_layer, lstm_layer, rnn_layer
+
+pytestmark = pytest.mark.gpu
+cupysim = pytest.importorskip("cupysim", reason="launches are counted on the simulated device only")
+if why_no_cuda() is None and cupysim.lib is None:
+    pytest.skip("launches are counted on the simulated device only", allow_module_level=True)
+
+
+def launches(counted):
+    """Kernels and matrix products."""
+    return counted["launches"] + counted["blas"]
+
+
+LAYERS = {
+    "RNN": (rnn_layer, 1, {}, lambda T: 4 * T + 10),
+    "relu": (rnn_layer, 1, {"relu": True}, lambda T: 4 * T + 10),
+    "GRU": (gru_layer, 3, {}, lambda T: 6 * T + 12),
+    "GRU reset before": (gru_layer, 3, {"reset_after": False}, lambda T: 8 * T + 16),  # four products a step, not two
+    "LSTM": (lstm_layer, 4, {}, lambda T: 4 * T + 10),
+}
+
+
+@pytest.mark.parametrize("T", [4, 9])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_layer_forward_and_backward(kind, T):
+    layer, gates, options, budget = LAYERS[kind]
+    N, D, H = 3, 4, 5
+    shapes = [(T, N, D), *[(N, H)] * (1 + (gates == 4)), (gates * H, D), (gates * H, H), (gates * H,), (gates * H,)]
+    arguments = [tinyrnn.randn(*shape).cuda().requires_grad_() for shape in shapes]
+    given = [tinyrnn.randn(*shape).cuda().array for shape in [(T, N, H), *shapes[1 : 2 + (gates == 4)]]]
+    for _ in range(2):
+        with cupysim.count() as counted:
+            y, *_ = layer(*arguments, **options)
+            gradients = pull(y.grad_fn, given, False)
+    assert [g.shape for g in gradients if g is not None] == shapes
+    assert launches(counted) <= budget(T), counted.log
+    assert quiet_on(counted), counted.log
+
+
+def quiet_on(counted):
+    """Nothing crossed between host and device, and the host waited for nothing."""
+    return counted["h2d"] == counted["d2h"] == counted["syncs"] == 0
+
+
+OPTIMISERS = {
+    "SGD": partial(optim.SGD, lr=0.1),
+    "momentum": partial(optim.SGD, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1, maximize=True),
+    "Adam": optim.Adam,
+    "amsgrad": partial(optim.AdamW, amsgrad=True),
+}
+
+
+@pytest.mark.parametrize("make", OPTIMISERS.values(), ids=OPTIMISERS)
+def test_an_optimiser_step_with_clipping(make):
+    parameters = [tinyrnn.randn(3, k + 1).cuda().requires_grad_() for k in range(20)]
+    optimizer = make(parameters)
+    for _ in range(2):
+        for p in parameters:
+            p.grad = tinyrnn.randn(*p.shape).cuda()
+        with cupysim.count() as counted:
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+    assert launches(counted) <= 4 and quiet_on(counted), counted.log
+
+
+@pytest.mark.parametrize("norm_type", [1.0, float("inf")])
+def test_the_host_does_not_wait_for_any_norm(norm_type):
+    p = tinyrnn.ones(3).cuda().requires_grad_()
+    p.grad = tinyrnn.ones(3).cuda()
+    with cupysim.count() as counted:
+        nn.utils.clip_grad_norm_(p, 0.5, norm_type)
+    assert quiet_on(counted), counted.log
+
+
+@pytest.mark.parametrize(("vocab_size", "steps"), [(20, 53), (5000, 6)])  # the second takes the loss in blocks of rows
+def test_a_training_step(vocab_size, steps):
+    tinyrnn.manual_seed(0)
+    model = lm.LanguageModel(vocab_size, 6, 7, 2, "lstm", dropout=0.3).to("cuda")
+    adam, state = optim.Adam(model.parameters()), None
+    ids = np.random.default_rng(0).integers(vocab_size, size=4 * steps * 3 + 1)
+    batches = list(text.SequentialBatches(ids, 4, 3))
+    pool = tinyrnn.backend.cupy().get_default_memory_pool()
+    assert len(batches) == steps
+    for k, (inputs, targets, _) in enumerate(batches):
+        with cupysim.count() as counted:
+            adam.zero_grad()
+            loss, state = model.loss(inputs.to("cuda"), targets.to("cuda"), lm.detach(state))
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            adam.step()
+        if k == 2:
+            compiled, memory = len(cupysim.sources), pool.total_bytes()
+        if k >= 2:
+            assert counted["h2d"] == 2, counted.log  # the batch
+            assert counted["d2h"] == counted["syncs"] == 0, counted.log
+            assert (len(cupysim.sources), pool.total_bytes()) == (compiled, memory), f"step {k}"
+    assert np.isfinite(loss.item())
