@@ -51,6 +51,18 @@ class Size(tuple):
         return Size(got) if isinstance(k, slice) else got
 
 
+def where_and_what(args: Sequence[Any], device: Any, dtype: Any) -> tuple[Any, Any]:
+    """Device and dtype from what ``to`` takes by position: either of them, both, or a tensor that has them."""
+    for a in args:
+        if isinstance(a, Tensor):
+            device, dtype = a.device, a.dtype
+        elif isinstance(a, (dtypes.dtype, np.dtype, type)):
+            dtype = a
+        elif a is not None and not isinstance(a, _bool):  # a flag is PyTorch's non_blocking
+            device = a
+    return device, dtype
+
+
 class RemovableHandle:
     """What ``register_hook`` returns: ``remove()`` takes the hook off again; also a context manager."""
 
@@ -580,13 +592,7 @@ class Tensor(Traced):
 
     def to(self, *args: Any, device: Any = None, dtype: Any = None, non_blocking: _bool = False, copy: _bool = False) -> Tensor:
         """The same values on another device, as another dtype, or as another tensor has them; itself where nothing changes."""
-        for a in args:
-            if isinstance(a, Tensor):
-                device, dtype = a.device, a.dtype
-            elif isinstance(a, (dtypes.dtype, np.dtype, type)):
-                dtype = a
-            elif a is not None and not isinstance(a, _bool):  # a flag is PyTorch's non_blocking
-                device = a
+        device, dtype = where_and_what(args, device, dtype)
         moved = self
         if device is not None and not lives_on(self.array, device):
             moved = _move(self, device=device, source=self.device)
@@ -644,8 +650,7 @@ class Tensor(Traced):
     def new_full(self, size: Sequence[_int], fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
         """``fill_value`` everywhere, of this dtype, where this tensor lives, unless others are given."""
         wanted = self.array.dtype if dtype is None else dtypes.as_numpy_dtype(dtype)
-        xp = xp_of(self.array) if device is None else xp_of(place(self.array[:0] if self.ndim else self.array, device))
-        return wrap(place(xp.full(tuple(size), fill_value, wanted), device))
+        return wrap(place(xp_of(self.array).full(tuple(size), fill_value, wanted), device))
 
     def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: _bool = False) -> Tensor:
         """A copy of ``data`` of this dtype (unless another is given), where this tensor lives."""

@@ -70,6 +70,14 @@ def cuda(source: str) -> Callable[[Array], Any]:
     return of
 
 
+# In a kernel of 256 threads: partial[0] becomes the sum of partial[0] ... partial[255], in a fixed order.
+ADD_UP = """
+    for (int half = 128; half > 0; half /= 2) {
+        __syncthreads();
+        if (threadIdx.x < half) partial[threadIdx.x] += partial[threadIdx.x + half];
+    }
+"""
+
 MANY = 64  # arrays of a kind in one launch: their addresses are arguments, of which there may be 4 KB
 
 

@@ -7,14 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..backend import Array, xp_of
-from . import MANY, addresses, cuda, structure
-
-_HALVE = """
-    for (int half = 128; half > 0; half /= 2) {
-        __syncthreads();
-        if (threadIdx.x < half) partial[threadIdx.x] += partial[threadIdx.x + half];
-    }
-"""
+from . import ADD_UP, MANY, addresses, cuda, structure
 
 _squares = cuda(f"""
 {structure(["g"])}
@@ -25,7 +18,7 @@ extern "C" __global__ void sum_of_squares(const Arrays all, T* sums) {{
     T sum = 0;
     for (long long i = (long long)blockIdx.x * 256 + threadIdx.x; i < all.size[blockIdx.y]; i += step) sum += g[i] * g[i];
     partial[threadIdx.x] = sum;
-    {_HALVE}
+    {ADD_UP}
     if (threadIdx.x == 0) sums[(long long)blockIdx.y * gridDim.x + blockIdx.x] = partial[0];
 }}
 """)
@@ -36,7 +29,7 @@ extern "C" __global__ void norm_and_factor(const T* sums, const int count, const
     T sum = 0;
     for (int i = threadIdx.x; i < count; i += 256) sum += sums[i];
     partial[threadIdx.x] = sum;
-    {_HALVE}
+    {ADD_UP}
     if (threadIdx.x == 0) {{
         const T norm = sqrt(partial[0]), factor = (T)max_norm / (norm + (T)1e-6);
         result[0] = norm;

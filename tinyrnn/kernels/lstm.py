@@ -8,7 +8,7 @@ from ..backend import Array, xp_of
 from . import pointwise
 
 
-def scale(like: Array, H: int) -> Array:
+def scale(like: Array) -> Array:
     """What to multiply the contributions ``like`` (N, 4H) to the gates i, f, g, o by before ``exp``; as many numbers.
 
     As σ(a) = 1 / (1 + exp(-a)) and tanh(a) = 2 σ(2a) - 1, one ``exp`` serves all four gates, if the candidate g is doubled.
@@ -16,7 +16,7 @@ def scale(like: Array, H: int) -> Array:
     """
     if xp_of(like) is not np:
         return like
-    factors = np.full_like(like, -1)
+    factors, H = np.full_like(like, -1), like.shape[1] // 4
     factors[:, 2 * H : 3 * H] = -2
     return factors
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import Array, xp_of
-from . import cuda, pointwise
+from . import ADD_UP, cuda, pointwise
 
 THREADS = 256
 
-_softmax_nll = cuda("""
+_softmax_nll = cuda(
+    """
 extern "C" __global__ void softmax_nll(const T* scores, const long long* targets, T* softmax, T* nats, const int C) {
     // A block for each row: its threads take every 256th column, then halve the number of partial results.
     __shared__ T partial[256];
@@ -36,16 +37,16 @@ extern "C" __global__ void softmax_nll(const T* scores, const long long* targets
         sum += e;
     }
     partial[me] = sum;
-    for (int half = 128; half > 0; half /= 2) {
-        __syncthreads();
-        if (me < half) partial[me] += partial[me + half];
-    }
+"""
+    + ADD_UP
+    + """
     __syncthreads();
     sum = partial[0];
     for (int j = me; j < C; j += 256) softmax[row + j] /= sum;
     if (me == 0) nats[blockIdx.x] = known ? log(sum) - (picked - top) : nan("");
 }
-""")
+"""
+)
 
 
 def softmax_nll(scores: Array, targets: Array) -> tuple[Array, Array]:

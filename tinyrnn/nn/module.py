@@ -6,11 +6,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from .. import dtypes
 from ..engine import Traced, modes, no_grad, primitive, wrap
-from ..tensor import Parameter, RemovableHandle, Tensor
+from ..tensor import Parameter, RemovableHandle, Tensor, where_and_what
 
 
 class IncompatibleKeys(NamedTuple):
@@ -280,13 +278,7 @@ class Module:
         Raises:
             TypeError: not a floating dtype.
         """
-        for a in args:
-            if isinstance(a, Tensor):
-                device, dtype = a.device, a.dtype
-            elif isinstance(a, (dtypes.dtype, np.dtype, type)):
-                dtype = a
-            elif a is not None and not isinstance(a, bool):
-                device = a
+        device, dtype = where_and_what(args, device, dtype)
         wanted = None if dtype is None else dtypes.from_numpy_dtype(dtypes.as_numpy_dtype(dtype))
         if wanted is not None and not wanted.is_floating_point:
             raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={wanted}")

@@ -89,9 +89,8 @@ class RNNBase(Module):
     @property
     def all_weights(self) -> list[list[Parameter]]:
         """The parameters, a list for each layer and direction."""
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
         suffixes = [suffix for layer in range(self.num_layers) for suffix in self._suffixes(layer)]
-        return [[getattr(self, f"{n}_{suffix}") for n in names if hasattr(self, f"{n}_{suffix}")] for suffix in suffixes]
+        return [[w for w in self._weights(suffix) if w is not None] for suffix in suffixes]
 
     def _step(self) -> Any:
         """The function that takes one step; see :mod:`tinyrnn.nn.cells`."""

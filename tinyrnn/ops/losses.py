@@ -13,7 +13,7 @@ import numpy as np
 from ..backend import Array, buffers, xp_of
 from ..engine import modes, primitive
 from ..kernels import softmax as kernel
-from ..threads import get_num_threads, matmul, parallel
+from ..threads import get_num_threads, matmul, parallel, sum_of_rows
 from .elementwise import mul
 from .index import take_along_dim
 from .linalg import linear
@@ -75,7 +75,7 @@ class _Share(NamedTuple):
         xp = xp_of(x)
         xp.add(self.d_weight, self.product, out=self.d_weight)
         if self.d_bias is not None:
-            xp.add(self.d_bias, z.sum(axis=0), out=self.d_bias)
+            xp.add(self.d_bias, sum_of_rows(z), out=self.d_bias)
         return matmul(z, self.weight)
 
 
@@ -127,7 +127,7 @@ def _on_gpu(input: Array, weight: Array, bias: Array | None, targets: Array, sha
             matmul(scores, weight, out=d_input[mine])
             d_weight += matmul(scores.T, x)
             if d_bias is not None:
-                d_bias += scores.sum(axis=0)
+                d_bias += sum_of_rows(scores)
     return (losses * share).sum(), ((d_input, d_weight, d_bias) if learning else None)
 
 

@@ -80,11 +80,12 @@ def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, reset_after: boo
     T, N, H = n.shape
     da = buffers.empty(h, (T, N, 4 * H))
     columns, w = _laid_out(w_hh if reset_after else w_hh[: 2 * H], N, T)
-    w_n = factor(w_hh[2 * H :], N, T)
+    if not reset_after:
+        w_n, dn = factor(w_hh[2 * H :], N, T), xp.empty_like(dh_n)
     blocks = _blocks(da, H)
     dh, through = xp.empty_like(dh_n), xp.zeros_like(dh_n)  # what reaches a step directly, and through the gates of the next
     dh[...] = dh_n
-    s, u, dn = xp.empty_like(dh), xp.empty_like(dh), xp.empty_like(dh)
+    s, u = xp.empty_like(dh), xp.empty_like(dh)
     for t in reversed(range(T)):
         if reset_after:
             kernel.after_backward(dh, through, dy[t], rz[t], n[t], m[t], h[t], blocks[t], s, u)
@@ -133,7 +134,8 @@ class Step:
         N, H = h.shape
         self.reset_after = reset_after
         self.w_ih, rows = factor(w_ih.T, N, FOREVER), 3 * H if reset_after else 2 * H
-        self.w, self.w_n = factor(w_hh[:rows].T, N, FOREVER), factor(w_hh[2 * H :].T, N, FOREVER)
+        self.w = factor(w_hh[:rows].T, N, FOREVER)
+        self.w_n = None if reset_after else factor(w_hh[2 * H :].T, N, FOREVER)
         self.bias, self.b_n = _biases(b_ih, b_hh, reset_after)
         self.h, self.n, self.m, self.s = h.copy(), xp.empty_like(h), xp.empty_like(h), xp.empty_like(h)
         self.a, self.ah, self.rz, self.u = (xp.empty(s, h.dtype) for s in ((N, 3 * H), (N, rows), (2, N, H), (N, 2 * H)))

@@ -43,7 +43,7 @@ def forward(x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Arra
     shown = None if w_hr is None else buffers.empty(x, (T, N, H))
     h[0], c[0] = h0, c0
     ah, s = buffers.empty(x, (N, 4 * H)), buffers.empty(x, (N, H))
-    scale = kernel.scale(ah, H)
+    scale = kernel.scale(ah)
     for t in range(T):
         matmul(h[t], w_t, out=ah)
         y = h[t + 1] if shown is None else shown[t]
@@ -101,7 +101,7 @@ class Step:
         self.w_hr = None if w_hr is None else factor(w_hr.T, N, FOREVER)
         self.xh, self.a = xp.empty((N, D + P), h.dtype), xp.empty((N, 4 * H), h.dtype)
         self.bias = xp.zeros_like(self.a) if bias is None else xp.broadcast_to(bias, self.a.shape)
-        self.scale = kernel.scale(self.a, H)
+        self.scale = kernel.scale(self.a)
         self.x, self.h, self.c = self.xh[:, :D], self.xh[:, D:], c.copy()
         self.h[...] = h
         self.gates, self.tanh_c, self.s, self.shown = (xp.empty(s, h.dtype) for s in ((4, N, H), (N, H), (N, H), (N, H)))
