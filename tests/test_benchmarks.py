@@ -4,17 +4,15 @@ import json
 import math
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT))  # `benchmarks` is not installed with the library
+from benchmarks import report, variants
+from benchmarks.variants import DEFAULT, VARIANTS, Definition, Disagreement, Jax, TinyRNN, check, check_equal
+from benchmarks.workloads import GATES, WORKLOADS, Workload, batches, weights
 
-from benchmarks import report, variants  # noqa: E402
-from benchmarks.variants import DEFAULT, VARIANTS, Definition, Disagreement, Jax, TinyRNN, check, check_equal  # noqa: E402
-from benchmarks.workloads import GATES, WORKLOADS, Workload, batches, weights  # noqa: E402
+from .real_data import ROOT
 
 # XLA takes seconds to compile each of them; the benchmark itself checks all before it times any.
 MAKERS = {name: entry.make for name, entry in VARIANTS.items() if entry.available and entry.needs != "jax"}

@@ -1,15 +1,11 @@
 """The backward passes written out by hand are right, and the script says so when they are not."""
 
-import sys
 import types
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT))  # `examples` is not installed with the library
-
-from examples import bptt_by_hand  # noqa: E402
+from examples import bptt_by_hand
 
 SOURCE = Path(bptt_by_hand.__file__).read_text(encoding="utf-8")
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +16,7 @@ from tinyrnn.nn import functional as F
 from tinyrnn.text import corpora
 from tinyrnn.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
-ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("TINYRNN_DATA") or ROOT.parent / "shared" / "data")
+from ..real_data import DATA, ROOT
 
 
 def load():

@@ -1,8 +1,6 @@
 """d2l's character model: its parts against nn, its two rules for the state, and that its verification can fail."""
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +12,7 @@ from tinyrnn import nn, text
 from tinyrnn.nn import functional as F
 from tinyrnn.text import corpora
 
-DATA = Path(os.environ.get("TINYRNN_DATA") or Path(__file__).parents[3] / "shared" / "data")
+from ..real_data import DATA
 
 
 def ids_of(shape, size=5):

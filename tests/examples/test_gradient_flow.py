@@ -1,17 +1,11 @@
 """Slopes of gradient norms: measured, inside their bands, and outside when a cell is not what it says."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT))  # `examples` is not installed with the library
-
-import tinyrnn  # noqa: E402
-from examples import gradient_flow  # noqa: E402
-from tinyrnn import nn  # noqa: E402
+import tinyrnn
+from examples import gradient_flow
+from tinyrnn import nn
 
 STEPS = np.arange(gradient_flow.K + 1)
 

@@ -2,14 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT))  # `examples` is not installed with the library
+from examples.__main__ import Example, examples
 
-from examples.__main__ import Example, examples  # noqa: E402
+from ..real_data import ROOT
 
 SCRIPTS = {
     "full.py": '"""What it shows.\n\nTime: 45 s on one core\n\n    Time: not this one\n"""\nraise SystemExit("was run")\n',

@@ -1,8 +1,6 @@
 """The ladder of the fastai lesson: its data, its models, its options, and that its verification can fail."""
 
 import argparse
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +13,9 @@ from tinyrnn.nn import functional as F
 from tinyrnn.serialization import load_tensors
 from tinyrnn.text import SequentialBatches, corpora
 
+from ..real_data import DATA
+
 PROSE = text.default_corpus_text()[:24_000]
-DATA = Path(os.environ.get("TINYRNN_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
 
 # ---- Data

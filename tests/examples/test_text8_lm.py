@@ -1,21 +1,15 @@
 """The text8 tutorial: its rows, its vocabulary, and that the verification of its losses can fail."""
 
 import math
-import os
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT))  # `examples` is not installed with the library
+from examples import text8_lm as example
+from tinyrnn import lm, text
+from tinyrnn.serialization import load_tensors
+from tinyrnn.text import corpora
 
-from examples import text8_lm as example  # noqa: E402
-from tinyrnn import lm, text  # noqa: E402
-from tinyrnn.serialization import load_tensors  # noqa: E402
-from tinyrnn.text import corpora  # noqa: E402
-
-DATA = Path(os.environ.get("TINYRNN_DATA") or ROOT.parent / "shared" / "data")
+from ..real_data import DATA
 
 # The first row of the tutorial's first two batches and of its targets, as it prints them.
 PRINTED = [
@@ -211,19 +205,5 @@ def test_plot(small, tmp_path):
     assert len(plot.samples) == 1
 
 
-def test_what_goes_wrong_is_said(tmp_path, monkeypatch, capsys):
-    def absent(name):
-        raise corpora.CorpusError("cannot download it")
-
-    def interrupted(name):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(corpora, "load", absent)
-    assert example.main([]) == 1
-    assert capsys.readouterr().err == "cannot download it\n"
-    monkeypatch.setattr(corpora, "load", interrupted)
-    assert example.main([]) == 130
-    for wrong in (["--full", "--verify"], ["--plot", str(tmp_path / "no" / "x.png")], ["--device", "cuda"]):
-        with pytest.raises(SystemExit) as error:
-            example.main(wrong)
-        assert error.value.code == 2
+def test_what_goes_wrong_is_said(ends_without_a_traceback, tmp_path):
+    ends_without_a_traceback(example.main, [["--full", "--verify"], ["--plot", str(tmp_path / "no" / "x.png")], ["--device", "cuda"]])

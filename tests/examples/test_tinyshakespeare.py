@@ -1,22 +1,16 @@
 """torch-rnn's model of tinyshakespeare: its sizes, its weights, its halving, and that the verification can fail."""
 
 import math
-import os
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT))  # `examples` is not installed with the library
+from examples import tinyshakespeare as example
+from tinyrnn import lm, text
+from tinyrnn.text import corpora
 
-from examples import tinyshakespeare as example  # noqa: E402
-from tinyrnn import lm, text  # noqa: E402
-from tinyrnn.text import corpora  # noqa: E402
-
-DATA = Path(os.environ.get("TINYRNN_DATA") or ROOT.parent / "shared" / "data")
+from ..real_data import DATA
 
 
 @pytest.mark.skipif(not (DATA / "tinyshakespeare").is_dir(), reason=f"no tinyshakespeare in {DATA}")
@@ -141,19 +135,5 @@ def test_plot_shows_curves_and_samples(small, tmp_path):
     assert [k for k, _ in plot.samples] == [0, 60, 120] and len(plot.curves["loss"]) == 120
 
 
-def test_what_goes_wrong_is_said(tmp_path, monkeypatch, capsys):
-    def absent(name):
-        raise corpora.CorpusError("cannot download it")
-
-    def interrupted(name):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(corpora, "load", absent)
-    assert example.main([]) == 1
-    assert capsys.readouterr().err == "cannot download it\n"
-    monkeypatch.setattr(corpora, "load", interrupted)
-    assert example.main([]) == 130
-    for wrong in (["--epochs", "0"], ["--plot", str(tmp_path / "no" / "x.png")], ["--device", "cuda"]):
-        with pytest.raises(SystemExit) as error:
-            example.main(wrong)
-        assert error.value.code == 2
+def test_what_goes_wrong_is_said(ends_without_a_traceback, tmp_path):
+    ends_without_a_traceback(example.main, [["--epochs", "0"], ["--plot", str(tmp_path / "no" / "x.png")], ["--device", "cuda"]])

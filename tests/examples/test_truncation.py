@@ -7,12 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT))  # `examples` is not installed with the library
-
-import tinyrnn  # noqa: E402
-from examples import truncation  # noqa: E402
-from tinyrnn import lm, text  # noqa: E402
+import tinyrnn
+from examples import truncation
+from tinyrnn import lm, text
 
 SOURCE = Path(truncation.__file__).read_text(encoding="utf-8")
 

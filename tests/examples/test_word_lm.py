@@ -1,24 +1,20 @@
 """The word language model and its generator: data, loop, options, files, and that the verification can fail."""
 
-import os
 import re
-import sys
 import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT))  # `examples` is not installed with the library
+import tinyrnn
+from examples import generate, word_lm
+from tinyrnn import lm, optim, text
+from tinyrnn.text import corpora
 
-import tinyrnn  # noqa: E402
-from examples import generate, word_lm  # noqa: E402
-from tinyrnn import lm, optim, text  # noqa: E402
-from tinyrnn.text import corpora  # noqa: E402
+from ..real_data import DATA
 
 SOURCE = Path(word_lm.__file__).read_text(encoding="utf-8")
-DATA = Path(os.environ.get("TINYRNN_DATA") or ROOT.parent / "shared" / "data")
 SMALL = ["--emsize", "8", "--nhid", "8", "--bptt", "5", "--batch_size", "4", "--epochs", "2", "--log-interval", "3"]
 
 
