@@ -43,10 +43,10 @@ def weighted_sum(layer, x, states):
     return total
 
 
-def close(ours, theirs, tolerance, what):
-    for k, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+def close(ours, theirs, tolerance, what, names=None):
+    for name, a, b in zip(names or range(len(ours)), ours, theirs, strict=True):
         a, b = a.detach().numpy(), b.detach().numpy()
-        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * max(np.abs(b).max(), 1), err_msg=f"{what} {k}")
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * max(np.abs(b).max(), 1), err_msg=f"{what}: {name}")
 
 
 @all_kinds
@@ -62,6 +62,7 @@ def test_equal_to_the_definition(kind, T, N, num_layers, bidirectional, bias, gi
     layer = layer_of(kind, num_layers=num_layers, bidirectional=bidirectional, bias=bias)
     x, states = inputs_of(layer, T, N)
     wanted = [x, *layer.parameters(), *(states if given_state else ())]
+    names = ["x", *(name for name, _ in layer.named_parameters()), *(("h_0", "c_0")[: layer.states] if given_state else ())]
 
     def run():
         out = weighted_sum(layer, x, states) if given_state else layer(x)[0].square().sum()
@@ -69,7 +70,7 @@ def test_equal_to_the_definition(kind, T, N, num_layers, bidirectional, bias, gi
 
     fused = run()
     with nn.definition():
-        close(fused, run(), 1e-11, kind)
+        close(fused, run(), 1e-11, kind, ["the loss", *(f"gradient of {name}" for name in names)])
 
 
 @all_kinds
