@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .backend import cupy, manual_seed, why_no_cuda
+from .names import missing_from
 
 __all__ = [
     "current_device",
@@ -74,3 +75,5 @@ def empty_cache() -> None:
 
 
 manual_seed_all = manual_seed
+
+__getattr__ = missing_from(__name__)

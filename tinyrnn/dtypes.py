@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+module = "tinyrnn"  # what types print before their names; "torch" where tinyrnn stands for it
+
 
 class dtype:
     """A data type, such as ``tinyrnn.float32``. There is one object of each, so ``is`` and ``==`` agree.
@@ -50,7 +52,7 @@ class dtype:
         return self.numpy.itemsize
 
     def __repr__(self) -> str:
-        return f"tinyrnn.{self.name}"
+        return f"{module}.{self.name}"
 
     def __reduce__(self) -> str:
         return self.name  # pickles and copies as the one object of this module

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
+from ..names import missing_from
 from .optimizer import Optimizer, rate
 
 
@@ -583,3 +584,5 @@ def _phases(total: int, part_up: float, three_phase: bool) -> list[tuple]:
         (2 * part_up * total - 2, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
         (total - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum"),
     ]
+
+__getattr__ = missing_from(__name__)

@@ -1,5 +1,8 @@
 """What stands beside the models, under PyTorch's name: ``utils.data`` reads data in batches."""
 
+from ..names import missing_from
 from . import data
 
 __all__ = ["data"]
+
+__getattr__ = missing_from(__name__)

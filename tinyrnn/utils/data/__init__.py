@@ -15,6 +15,7 @@ tensor([4]) tensor([16])
 For a text that goes on from batch to batch, whose hidden state is to be carried, see :mod:`tinyrnn.text`.
 """
 
+from ...names import missing_from
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader, get_worker_info
 from .dataset import ChainDataset, ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
@@ -39,3 +40,5 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+__getattr__ = missing_from(__name__)
