@@ -113,17 +113,19 @@ def state_tensors(module: Any, hx: Any) -> tuple[Tensor, ...]:
 
 
 class RNNCellBase(Module):
-    """What the three cells share: weights (gates * H, D) and (gates * H, H), uniform in ±1/sqrt(H), and the checks."""
+    """What the three cells share: weights (num_chunks * H, D) and (num_chunks * H, H), uniform in ±1/sqrt(H), and the checks.
 
-    gates: int
+    ``torch.nn.RNNCellBase``.
+    """
+
     states: int = 1  # tensors in the state: h, or h and c
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+    def __init__(self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
         if hidden_size <= 0:
             raise ValueError("hidden_size must be greater than zero")
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        rows = self.gates * hidden_size
+        rows = num_chunks * hidden_size
         self.weight_ih = Parameter(empty(rows, input_size, device=device, dtype=dtype))
         self.weight_hh = Parameter(empty(rows, hidden_size, device=device, dtype=dtype))
         self.register_parameter("bias_ih", Parameter(empty(rows, device=device, dtype=dtype)) if bias else None)
@@ -172,13 +174,11 @@ class RNNCellBase(Module):
 class RNNCell(RNNCellBase):
     """One step of an Elman network; see :func:`rnn_tanh_step`. ``torch.nn.RNNCell``."""
 
-    gates = 1
-
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", device: Any = None, dtype: Any = None
     ) -> None:
         rnn_step_of(nonlinearity)
-        super().__init__(input_size, hidden_size, bias, device=device, dtype=dtype)
+        super().__init__(input_size, hidden_size, bias, 1, device, dtype)
         self.nonlinearity = nonlinearity
 
     def _step(self, ax: Tensor, h: Tensor) -> Tensor:
@@ -194,8 +194,6 @@ class GRUCell(RNNCellBase):
     ``reset_after=False`` is the GRU of the original paper; see :func:`gru_reset_before_step`.
     """
 
-    gates = 3
-
     def __init__(
         self,
         input_size: int,
@@ -206,7 +204,7 @@ class GRUCell(RNNCellBase):
         *,
         reset_after: bool = True,
     ) -> None:
-        super().__init__(input_size, hidden_size, bias, device=device, dtype=dtype)
+        super().__init__(input_size, hidden_size, bias, 3, device, dtype)
         self.reset_after = reset_after
 
     def _step(self, ax: Tensor, h: Tensor) -> Tensor:
@@ -227,8 +225,10 @@ class LSTMCell(RNNCellBase):
     (tinyrnn.Size([5, 2]), tinyrnn.Size([5, 2]))
     """
 
-    gates = 4
     states = 2
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """(N, D) and a pair of (N, H) to the next pair ``(h, c)``; no state means zeros."""

@@ -9,20 +9,17 @@ import numpy as np
 from ..backend import FOREVER, Array, buffers, factor, xp_of
 from ..kernels import gru as kernel
 from ..threads import matmul
+from .steps import Steps
 
 
 class Saved(NamedTuple):
     """What backward needs: 5·T·N·H numbers, plus the T·N·4H of its own."""
 
-    h: Array  # (T + 1, N, H): the states, the first one in front
-    rz: Array  # (T, 2, N, H): the gates r and z
-    n: Array  # (T, N, H): the candidate
-    m: Array  # (T, N, H): W_hn h + b_hn if the reset comes after the product, r * h if it comes before
-
-
-def _blocks(a: Array, H: int) -> Array:
-    """(..., N, k H) seen as (..., k, N, H)."""
-    return a.reshape(*a.shape[:-1], a.shape[-1] // H, H).swapaxes(-3, -2)
+    steps: Steps
+    h: Array  # (N + rows, H): the states, the first one in front
+    rz: Array  # (2 rows, H): for each step the gates r and z, each in one block
+    n: Array  # (rows, H): the candidate
+    m: Array  # (rows, H): W_hn h + b_hn if the reset comes after the product, r * h if it comes before
 
 
 def _biases(b_ih: Array | None, b_hh: Array | None, reset_after: bool) -> tuple[Any, Any]:
@@ -36,38 +33,40 @@ def _biases(b_ih: Array | None, b_hh: Array | None, reset_after: bool) -> tuple[
     return bias, b_hh[n]
 
 
-def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None, reset_after: bool) -> Saved:
-    """:func:`tinyrnn.nn.cells.gru_step` (or ``gru_reset_before_step``) over x (T, N, D) from h0 (N, H)."""
-    T, N, D = x.shape
-    H = h0.shape[-1]
+def forward(
+    steps: Steps, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None, reset_after: bool
+) -> Saved:
+    """:func:`tinyrnn.nn.cells.gru_step` (or ``gru_reset_before_step``) over x (rows, D) from h0 (N, H)."""
+    N, H = h0.shape
     if reset_after:
-        w_t = factor(w_hh.T, N, T)  # (H, 3H)
+        w_t = factor(w_hh.T, N, steps.T)  # (H, 3H)
     else:
-        w_rz, w_n = factor(w_hh[: 2 * H].T, N, T), factor(w_hh[2 * H :].T, N, T)
-    a = buffers.empty(x, (T, N, 3 * H))
-    matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 3 * H))
+        w_rz, w_n = factor(w_hh[: 2 * H].T, N, steps.T), factor(w_hh[2 * H :].T, N, steps.T)
+    contributed = steps.empty(x, 3 * H)
+    matmul(x, w_ih.T, out=contributed)
     bias, b_n = _biases(b_ih, b_hh, reset_after)
     if b_ih is not None:
-        a += bias
-    h, rz = buffers.empty(x, (T + 1, N, H)), buffers.empty(x, (T, 2, N, H))
-    n, m = buffers.empty(x, (T, N, H)), buffers.empty(x, (T, N, H))
-    h[0] = h0
-    ah, s = buffers.empty(x, (N, 3 * H if reset_after else 2 * H)), buffers.empty(x, (N, H))
-    u = buffers.empty(x, (N, 2 * H))
-    for t in range(T):
+        contributed += bias
+    saved = Saved(steps, steps.empty(x, H, ahead=N), steps.empty(x, H, blocks=2), steps.empty(x, H), steps.empty(x, H))
+    saved.h[:N] = h0
+    widths = (3 * H if reset_after else 2 * H, H, 2 * H)
+    ah, s, u = (steps.shared(buffers.empty(x, (N, width))) for width in widths)
+    (h_before, h), rz, a = steps.states(saved.h), steps.cut(saved.rz, 2), steps.cut(contributed)
+    n, m = steps.cut(saved.n), steps.cut(saved.m)
+    for t in range(steps.T):
         if reset_after:
-            matmul(h[t], w_t, out=ah)
-            kernel.after(a[t], ah, b_n, rz[t], n[t], m[t], h[t], h[t + 1], s, u)
+            matmul(h_before[t], w_t, out=ah[t])
+            kernel.after(a[t], ah[t], b_n, rz[t], n[t], m[t], h_before[t], h[t], s[t], u[t])
         else:
-            matmul(h[t], w_rz, out=ah)
-            kernel.before_gates(a[t], ah, rz[t], m[t], h[t], u)
-            matmul(m[t], w_n, out=s)
-            kernel.before_candidate(a[t], s, rz[t], n[t], h[t], h[t + 1])
-    return Saved(h, rz, n, m)
+            matmul(h_before[t], w_rz, out=ah[t])
+            kernel.before_gates(a[t], ah[t], rz[t], m[t], h_before[t], u[t])
+            matmul(m[t], w_n, out=s[t])
+            kernel.before_candidate(a[t], s[t], rz[t], n[t], h_before[t], h[t])
+    return saved
 
 
 def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, reset_after: bool) -> tuple[Array, Array]:
-    """From the gradients of the outputs (T, N, H) and of the last state: ``da`` (T, N, 4H) and that of the first state.
+    """From the gradients of the outputs (rows, H) and of the last state: ``da`` (rows, 4H) and that of the first state.
 
     The four blocks of ``da`` are the gradients of n, r, z and of what the state contributes to n. So the first three
     belong to the input's weights, in the order n, r, z, and the last three to the recurrent ones. With ``dh`` for all that
@@ -75,30 +74,31 @@ def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, reset_after: boo
 
         dz = dh * (h_(t-1) - n),  dn = dh * (1 - z),  dh_(t-1) = dh * z + (through the gates) W_hh
     """
-    h, rz, n, m = saved
-    xp = xp_of(h)
-    T, N, H = n.shape
-    da = buffers.empty(h, (T, N, 4 * H))
-    columns, w = _laid_out(w_hh if reset_after else w_hh[: 2 * H], N, T)
-    if not reset_after:
-        w_n, dn = factor(w_hh[2 * H :], N, T), xp.empty_like(dh_n)
-    blocks = _blocks(da, H)
-    dh, through = xp.empty_like(dh_n), xp.zeros_like(dh_n)  # what reaches a step directly, and through the gates of the next
-    dh[...] = dh_n
-    s, u = xp.empty_like(dh), xp.empty_like(dh)
-    for t in reversed(range(T)):
+    steps, xp = saved.steps, xp_of(saved.h)
+    N, H = dh_n.shape
+    columns, w = _laid_out(w_hh if reset_after else w_hh[: 2 * H], N, steps.T)
+    w_n = None if reset_after else factor(w_hh[2 * H :], N, steps.T)
+    dh0, through0 = xp.empty_like(dh_n), xp.zeros_like(dh_n)
+    dh0[...] = dh_n
+    dh, through = steps.shared(dh0), steps.shared(through0)  # what reaches a step directly, and through the gates of the next
+    s, u, dn = (steps.shared(xp.empty_like(dh_n)) for _ in range(3))
+    (h_before, _), rz, n, m = steps.states(saved.h), steps.cut(saved.rz, 2), steps.cut(saved.n), steps.cut(saved.m)
+    da_rows = steps.empty(saved.h, 4 * H)
+    da, dy = steps.cut(da_rows), steps.cut(dy)
+    blocks = [one.reshape(-1, 4, H).swapaxes(0, 1) for one in da]  # (n, 4H) seen as (4, n, H)
+    for t in reversed(range(steps.T)):
         if reset_after:
-            kernel.after_backward(dh, through, dy[t], rz[t], n[t], m[t], h[t], blocks[t], s, u)
+            kernel.after_backward(dh[t], through[t], dy[t], rz[t], n[t], m[t], h_before[t], blocks[t], s[t], u[t])
         else:
-            kernel.before_backward_candidate(dh, through, dy[t], rz[t], n[t], h[t], blocks[t], dn, s)
-            matmul(dn, w_n, out=u)  # the gradient of r * h
-            kernel.before_backward_reset(u, dh, rz[t], h[t], blocks[t], s)
-        matmul(da[t, :, columns], w, out=through)
-    return da, xp.add(dh, through, out=dh)
+            kernel.before_backward_candidate(dh[t], through[t], dy[t], rz[t], n[t], h_before[t], blocks[t], dn[t], s[t])
+            matmul(dn[t], w_n, out=u[t])  # the gradient of r * h
+            kernel.before_backward_reset(u[t], dh[t], rz[t], h_before[t], blocks[t], s[t])
+        matmul(da[t][:, columns], w, out=through[t])
+    return da_rows, xp.add(dh0, through0, out=dh0)
 
 
 def _laid_out(w: Array, N: int, T: int) -> tuple[slice, Array]:
-    """The columns of ``da[t]`` (N, 4H) that belong to the weights ``w``, from r on; and ``w`` as their product reads it.
+    """The columns of ``da[t]`` (n, 4H) that belong to the weights ``w``, from r on; and ``w`` as their product reads it.
 
     CuPy takes some of the columns for a product by copying them, in each step: it takes all, and zeros for the others.
     """
@@ -112,14 +112,13 @@ def _laid_out(w: Array, N: int, T: int) -> tuple[slice, Array]:
 
 def recurrent_weight_gradient(saved: Saved, da: Array, reset_after: bool) -> Array:
     """dW_hh (3H, H), in the order r, z, n."""
-    h, _, _, m = saved
-    T, N, H = m.shape
-    rows, states = da.reshape(T * N, 4 * H)[:, H:], h[:-1].reshape(T * N, H)
+    H = saved.h.shape[1]
+    rows, states = da[:, H:], saved.steps.before(saved.h)
     if reset_after:
         return matmul(rows.T, states)
     dw = xp_of(da).empty((3 * H, H), da.dtype)
     matmul(rows[:, : 2 * H].T, states, out=dw[: 2 * H])
-    matmul(rows[:, 2 * H :].T, m.reshape(T * N, H), out=dw[2 * H :])
+    matmul(rows[:, 2 * H :].T, saved.m, out=dw[2 * H :])
     return dw
 
 

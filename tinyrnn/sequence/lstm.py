@@ -7,56 +7,60 @@ from typing import NamedTuple
 from ..backend import FOREVER, Array, buffers, factor, xp_of
 from ..kernels import lstm as kernel
 from ..threads import matmul
+from .steps import Steps
 
 
 class Saved(NamedTuple):
     """What backward needs: 7·T·N·H numbers, plus the T·N·4H of ``da``, which reuses the memory of the input's part."""
 
-    h: Array  # (T + 1, N, P): the states shown, the first one in front; P = H without a projection
-    c: Array  # (T + 1, N, H)
-    gates: Array  # (T, 4, N, H): i, f, g, o after their nonlinearities, each in one block
-    tanh_c: Array  # (T, N, H)
-    shown: Array | None  # (T, N, H): h before the projection
-    a: Array  # (T, N, 4H): scratch
+    steps: Steps
+    h: Array  # (N + rows, P): the states shown, the first one in front; P = H without a projection
+    c: Array  # (N + rows, H)
+    gates: Array  # (4 rows, H): for each step i, f, g, o after their nonlinearities, each in one block
+    tanh_c: Array  # (rows, H)
+    shown: Array | None  # (rows, H): h before the projection
+    a: Array  # (rows, 4H): scratch
 
 
-def _by_gate(a: Array, H: int) -> Array:
-    """(T, N, 4H) seen as (T, 4, N, H)."""
-    return a.reshape(*a.shape[:-1], 4, H).swapaxes(-3, -2)
-
-
-def forward(x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Array | None, w_hr: Array | None = None) -> Saved:
-    """:func:`tinyrnn.nn.cells.lstm_step` over x (T, N, D) from h0 (N, P) and c0 (N, H).
+def forward(steps: Steps, x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Array | None, w_hr: Array | None = None) -> Saved:
+    """:func:`tinyrnn.nn.cells.lstm_step` over x (rows, D) from h0 (N, P) and c0 (N, H).
 
     ``bias`` is ``b_ih + b_hh`` (4H), which only ever occur together.
     """
-    T, N, D = x.shape
-    H = c0.shape[-1]
-    w_t = factor(w_hh.T, N, T)
-    a = buffers.empty(x, (T, N, 4 * H))
-    matmul(x.reshape(T * N, D), w_ih.T, out=a.reshape(T * N, 4 * H))
+    N, H = c0.shape
+    w_t = factor(w_hh.T, N, steps.T)
+    contributed = steps.empty(x, 4 * H)
+    matmul(x, w_ih.T, out=contributed)
     if bias is not None:
-        a += bias
-    h = buffers.empty(x, (T + 1, N, h0.shape[-1]))
-    c = buffers.empty(x, (T + 1, N, H))
-    gates, tanh_c = buffers.empty(x, (T, 4, N, H)), buffers.empty(x, (T, N, H))
-    shown = None if w_hr is None else buffers.empty(x, (T, N, H))
-    h[0], c[0] = h0, c0
+        contributed += bias
+    shown = None if w_hr is None else steps.empty(x, H)
+    saved = Saved(
+        steps,
+        steps.empty(x, h0.shape[-1], ahead=N),
+        steps.empty(x, H, ahead=N),
+        steps.empty(x, H, blocks=4),
+        steps.empty(x, H),
+        shown,
+        contributed,
+    )
+    saved.h[:N], saved.c[:N] = h0, c0
     ah, s = buffers.empty(x, (N, 4 * H)), buffers.empty(x, (N, H))
-    scale = kernel.scale(ah)
-    for t in range(T):
-        matmul(h[t], w_t, out=ah)
-        y = h[t + 1] if shown is None else shown[t]
-        kernel.forward(a[t], ah, scale, gates[t], c[t], c[t + 1], tanh_c[t], y, s)
+    scale, ah, s = steps.shared(kernel.scale(ah)), steps.shared(ah), steps.shared(s)
+    (h_before, h), (c_before, c) = steps.states(saved.h), steps.states(saved.c)
+    a, gates, tanh_c = steps.cut(contributed), steps.cut(saved.gates, 4), steps.cut(saved.tanh_c)
+    y = h if shown is None else steps.cut(shown)
+    for t in range(steps.T):
+        matmul(h_before[t], w_t, out=ah[t])
+        kernel.forward(a[t], ah[t], scale[t], gates[t], c_before[t], c[t], tanh_c[t], y[t], s[t])
         if w_hr is not None:
-            matmul(y, w_hr.T, out=h[t + 1])
-    return Saved(h, c, gates, tanh_c, shown, a)
+            matmul(y[t], w_hr.T, out=h[t])
+    return saved
 
 
 def backward(
     saved: Saved, w_hh: Array, w_hr: Array | None, dy: Array, dh_n: Array, dc_n: Array
 ) -> tuple[Array, Array, Array, Array | None]:
-    """From the gradients of the outputs (T, N, P) and of the last states: ``da`` (T, N, 4H), dh0, dc0 and dW_hr.
+    """From the gradients of the outputs (rows, P) and of the last states: ``da`` (rows, 4H), dh0, dc0 and dW_hr.
 
     With ``dh`` and ``dc`` for all that arrives at ``h_t`` and ``c_t``::
 
@@ -64,27 +68,28 @@ def backward(
         da_i, da_f, da_g, da_o = ...                 through c_t = f c_(t-1) + i g, then σ and tanh
         dh_(t-1) = da_t W_hh,  dc_(t-1) = dc * f     what reaches step t - 1
     """
-    h, c, gates, tanh_c, shown, da = saved
-    xp = xp_of(h)
-    T, _, N, H = gates.shape
-    da_by_gate = _by_gate(da, H)
-    dh, dc = xp.empty_like(dh_n), xp.empty_like(dc_n)
-    dh[...], dc[...] = dh_n, dc_n
-    s, slopes = xp.empty_like(dc), xp.empty_like(gates[0])
+    steps, xp = saved.steps, xp_of(saved.h)
+    N, H = dc_n.shape
+    dh0, dc0 = xp.empty_like(dh_n), xp.empty_like(dc_n)
+    dh0[...], dc0[...] = dh_n, dc_n
+    dh, dc, s = steps.shared(dh0), steps.shared(dc0), steps.shared(xp.empty_like(dc0))
+    slopes = steps.shared(xp.empty((4 * N, H), dc0.dtype), 4)
+    (c_before, _), gates, tanh_c = steps.states(saved.c), steps.cut(saved.gates, 4), steps.cut(saved.tanh_c)
+    da, dy = steps.cut(saved.a), steps.cut(dy)
+    by_gate = [one.reshape(-1, 4, H).swapaxes(0, 1) for one in da]  # (n, 4H) seen as (4, n, H)
     # A projection stands between the output and h: then all of h's gradient comes through it, and none directly.
-    dm, direct = (dh, dy) if w_hr is None else (xp.empty_like(dc), xp.zeros((T, 1, 1), dc.dtype))
-    dp = None if w_hr is None else xp.empty_like(h[1:])
-    w_back = factor(w_hh, N, T)
-    for t in reversed(range(T)):
+    dm, direct, dp_rows = dh, dy, None
+    if w_hr is not None:
+        dm, direct, dp_rows = steps.shared(xp.empty_like(dc0)), [xp.zeros((1, 1), dc0.dtype)] * steps.T, xp.empty_like(saved.h[N:])
+        dp = steps.cut(dp_rows)
+    w_back = factor(w_hh, N, steps.T)
+    for t in reversed(range(steps.T)):
         if w_hr is not None:
-            xp.add(dh, dy[t], out=dp[t])  # type: ignore[index]
-            matmul(dp[t], w_hr, out=dm)  # type: ignore[index]
-        kernel.backward(dm, direct[t], dc, gates[t], c[t], tanh_c[t], da_by_gate[t], s, slopes)
-        matmul(da[t], w_back, out=dh)
-    dw_hr = None
-    if dp is not None and shown is not None:
-        dw_hr = matmul(dp.reshape(T * N, -1).T, shown.reshape(T * N, H))
-    return da, dh, dc, dw_hr
+            xp.add(dh[t], dy[t], out=dp[t])
+            matmul(dp[t], w_hr, out=dm[t])
+        kernel.backward(dm[t], direct[t], dc[t], gates[t], c_before[t], tanh_c[t], by_gate[t], s[t], slopes[t])
+        matmul(da[t], w_back, out=dh[t])
+    return saved.a, dh0, dc0, None if dp_rows is None else matmul(dp_rows.T, saved.shown)
 
 
 class Step:

@@ -7,48 +7,49 @@ from typing import NamedTuple
 from ..backend import FOREVER, Array, buffers, factor, xp_of
 from ..kernels import rnn as kernel
 from ..threads import matmul
+from .steps import Steps
 
 
 class Saved(NamedTuple):
     """What backward needs: the states of all steps, the first one in front. T·N·H numbers, the output itself."""
 
-    h: Array  # (T + 1, N, H)
+    steps: Steps
+    h: Array  # (N + rows, H)
 
 
-def forward(x: Array, h0: Array, w_ih: Array, w_hh: Array, bias: Array | None, relu: bool) -> Saved:
-    """``h_t = tanh(W_ih x_t + W_hh h_(t-1) + b)``, or relu: (T, N, D) and (N, H) to the states (T + 1, N, H)."""
-    T, N, D = x.shape
-    h = buffers.empty(x, (T + 1, N, h0.shape[-1]))
-    h[0] = h0
-    matmul(x.reshape(T * N, D), w_ih.T, out=h[1:].reshape(T * N, h0.shape[-1]))  # what the inputs contribute, in place
+def forward(steps: Steps, x: Array, h0: Array, w_ih: Array, w_hh: Array, bias: Array | None, relu: bool) -> Saved:
+    """``h_t = tanh(W_ih x_t + W_hh h_(t-1) + b)``, or relu: (rows, D) and (N, H) to the states."""
+    N, H = h0.shape
+    states = steps.empty(x, H, ahead=N)
+    states[:N] = h0
+    matmul(x, w_ih.T, out=states[N:])  # what the inputs contribute, in place
     if bias is not None:
-        h[1:] += bias
-    w_t = factor(w_hh.T, N, T)
-    ah = buffers.empty(x, h0.shape)
-    for t in range(1, T + 1):
-        a = h[t]
-        matmul(h[t - 1], w_t, out=ah)
-        kernel.forward(a, ah, relu, a)
-    return Saved(h)
+        states[N:] += bias
+    w_t = factor(w_hh.T, N, steps.T)
+    (h_before, h), ah = steps.states(states), steps.shared(buffers.empty(x, (N, H)))
+    for t in range(steps.T):
+        matmul(h_before[t], w_t, out=ah[t])
+        kernel.forward(h[t], ah[t], relu, h[t])
+    return Saved(steps, states)
 
 
 def backward(saved: Saved, w_hh: Array, dy: Array, dh_n: Array, relu: bool) -> tuple[Array, Array]:
-    """From the gradients of the outputs (T, N, H) and of the last state: ``da`` (T, N, H) and that of the first state.
+    """From the gradients of the outputs (rows, H) and of the last state (N, H): ``da`` (rows, H) and that of the first state.
 
     With ``a_t = W_ih x_t + W_hh h_(t-1) + b`` and ``dh`` for all that arrives at ``h_t``::
 
         da_t = dh * (1 - h_t²)        dh_(t-1) = da_t W_hh        dW_hh = Σ_t da_tᵀ h_(t-1)        dW_ih = Σ_t da_tᵀ x_t
     """
-    (h,) = saved
-    T, N = h.shape[0] - 1, h.shape[1]
-    da = buffers.empty(h, h[1:].shape)
-    w_back = factor(w_hh, N, T)
-    dh = xp_of(h).empty_like(dh_n)
-    dh[...] = dh_n
-    for t in reversed(range(T)):
-        kernel.backward(dh, dy[t], h[t + 1], relu, da[t])
-        matmul(da[t], w_back, out=dh)  # what reaches step t - 1
-    return da, dh
+    steps, states = saved
+    N, H = dh_n.shape
+    da_rows, w_back = steps.empty(states, H), factor(w_hh, N, steps.T)
+    dh0 = xp_of(states).empty_like(dh_n)
+    dh0[...] = dh_n
+    (_, h), da, dy, dh = steps.states(states), steps.cut(da_rows), steps.cut(dy), steps.shared(dh0)
+    for t in reversed(range(steps.T)):
+        kernel.backward(dh[t], dy[t], h[t], relu, da[t])
+        matmul(da[t], w_back, out=dh[t])  # what reaches step t - 1
+    return da_rows, dh0
 
 
 class Step:
