@@ -10,8 +10,6 @@ import pytest
 import tinyrnn
 from tinyrnn import lm, nn, optim, text
 from tinyrnn.backend import why_no_cuda
-from tinyrnn.engine.walk import pull
-from tinyrnn.nn.fused import gru_layer, lstm_layer, rnn_layer
 
 pytestmark = pytest.mark.gpu
 cupysim = pytest.importorskip("cupysim", reason="launches are counted on the simulated device only")
@@ -25,27 +23,28 @@ def launches(counted):
 
 
 LAYERS = {
-    "RNN": (rnn_layer, 1, {}, lambda T: 4 * T + 10),
-    "relu": (rnn_layer, 1, {"relu": True}, lambda T: 4 * T + 10),
-    "GRU": (gru_layer, 3, {}, lambda T: 6 * T + 12),
-    "GRU reset before": (gru_layer, 3, {"reset_after": False}, lambda T: 8 * T + 16),  # four products a step, not two
-    "LSTM": (lstm_layer, 4, {}, lambda T: 4 * T + 10),
+    "RNN": (nn.RNN, {}, lambda T: 4 * T + 10),
+    "relu": (nn.RNN, {"nonlinearity": "relu"}, lambda T: 4 * T + 10),
+    "GRU": (nn.GRU, {}, lambda T: 6 * T + 12),
+    "GRU reset before": (nn.GRU, {"reset_after": False}, lambda T: 8 * T + 16),  # four products a step, not two
+    "LSTM": (nn.LSTM, {}, lambda T: 4 * T + 10),
 }
 
 
 @pytest.mark.parametrize("T", [4, 9])
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_layer_forward_and_backward(kind, T):
-    layer, gates, options, budget = LAYERS[kind]
-    N, D, H = 3, 4, 5
-    shapes = [(T, N, D), *[(N, H)] * (1 + (gates == 4)), (gates * H, D), (gates * H, H), (gates * H,), (gates * H,)]
-    arguments = [tinyrnn.randn(*shape).cuda().requires_grad_() for shape in shapes]
-    given = [tinyrnn.randn(*shape).cuda().array for shape in [(T, N, H), *shapes[1 : 2 + (gates == 4)]]]
+    """All of ``nn.LSTM(x)``, and gradients in the memory of x and of the weights."""
+    make, options, budget = LAYERS[kind]
+    layer, x = make(4, 5, **options).cuda(), tinyrnn.randn(T, 3, 4).cuda().requires_grad_()
+    given = tinyrnn.randn(T, 3, 5).cuda()
     for _ in range(2):
+        layer.zero_grad()
+        x.grad = None
         with cupysim.count() as counted:
-            y, *_ = layer(*arguments, **options)
-            gradients = pull(y.grad_fn, given, False)
-    assert [g.shape for g in gradients if g is not None] == shapes
+            y, _ = layer(x)
+            y.backward(given)
+    assert all(p.grad is not None for p in (x, *layer.parameters()))
     assert launches(counted) <= budget(T), counted.log
     assert quiet_on(counted), counted.log
 

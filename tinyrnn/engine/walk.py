@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backend import Array, is_array, quiet, xp_of
 from ..rows import Rows
+from .anomaly import anomaly, explain, refuse_nan
 from .modes import set_grad_enabled
 from .record import Node, Traced, describe, from_ops, raw_of, wrap
 
@@ -79,6 +80,8 @@ def backward(
             value = one.value.dense() if isinstance(one.value, Rows) else one.value
             leaf._grad.array += value
             leaf._grad.version[0] += 1
+        for hook in list(leaf._after_hooks or ()):
+            hook(leaf)
 
 
 def grad(
@@ -176,6 +179,7 @@ def backpropagate(
     for output, g in zip(outputs, grad_outputs):
         send((output, -1) if output.node is None else (output.node, output.index), g)
 
+    pull_one = _pull_watched if anomaly.enabled else pull
     with set_grad_enabled(create_graph), quiet():
         for node in sorted(useful, key=lambda n: n.order, reverse=True):
             sums = pending.pop(node, None)
@@ -193,12 +197,11 @@ def backpropagate(
             if not node.several:
                 g = sums[0].value
             else:
-                g = tuple(
-                    sums[k].value if k in sums else _zeros_like_output(next(iter(sums.values())).value, *node.outputs[k])
-                    for k in range(len(node.outputs))
-                )
-            for edge, grad in zip(node.edges, pull(node, g, create_graph)):
-                if edge is not None:
+                g = tuple(sums[k].value if k in sums else None for k in range(len(node.outputs)))
+                if len(sums) < len(g) and not node.op.takes_none:
+                    g = materialized(g, node.outputs)
+            for edge, grad in zip(node.edges, pull_one(node, g, create_graph)):
+                if grad is not None:
                     send(edge, grad)
             del g, sums, grad
             if not retain_graph:
@@ -233,13 +236,25 @@ def _references(one: _Sum) -> int:
     return sys.getrefcount(one.value)
 
 
-_UNSHARED = _references(_Sum(value=np.empty(0)))  # measured, since it differs between versions of Python
+def _base_references(one: _Sum) -> int:
+    return sys.getrefcount(one.value.base)
+
+
+_UNSHARED = _references(_Sum(value=np.empty(0)))  # measured, since they differ between versions of Python
+_UNSHARED_BASE = _base_references(_Sum(value=np.empty((1, 2)).reshape(2, 1)))
 
 
 def key_of(t: Traced) -> Any:
     """What a tensor's gradient is filed under: its node and output index, or for a leaf its identity."""
     t.refresh()
     return id(t) if t.node is None else (t.node, t.index)
+
+
+def leaves_of(outputs: Sequence[Traced]) -> list[Traced]:
+    """The leaves that gradients of ``outputs`` go to, each once."""
+    nodes = _reachable(o.node for o in outputs if o.requires_grad and o.node is not None)
+    edges = [edge for node in nodes for edge in node.edges if edge is not None and edge[1] < 0]
+    return list({id(edge[0]): edge[0] for edge in edges}.values())
 
 
 def _reachable(roots: Iterable[Node]) -> dict[Node, bool]:
@@ -270,6 +285,10 @@ def _run_hooks(hooks: list[Callable] | None, g: Any) -> Any:
     for hook in list(hooks):
         replacement = hook(_tensor(g))
         if replacement is not None:
+            if not isinstance(replacement, Traced):
+                raise TypeError(f"expected Variable, but hook returned '{type(replacement).__name__}'")
+            if tuple(replacement.shape) != tuple(g.shape):  # type: ignore[attr-defined]
+                raise RuntimeError(f"hook '{getattr(hook, '__name__', hook)}' has changed the size of value")
             g = replacement.array if raw else replacement
     return g
 
@@ -280,6 +299,12 @@ def _tensor(g: Any) -> Any:
 
 def _zeros_like_tensor(t: Any) -> Any:
     return wrap(xp_of(t.array).zeros_like(t.array))
+
+
+def materialized(grads: Sequence[Any], outputs: Sequence[tuple]) -> tuple:
+    """The gradients of a node's outputs, with zeros for those that none arrived at."""
+    sibling = next(g for g in grads if g is not None)
+    return tuple(_zeros_like_output(sibling, *output) if g is None else g for g, output in zip(grads, outputs))
 
 
 def _zeros_like_output(sibling: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
@@ -293,9 +318,19 @@ def own(g: Any) -> Array:
         return g.value
     # If more refers to a first result than its sum, a saved value or another gradient shares it, and clipping in place
     # would scale both.
-    if type(g.value) is np.ndarray and (g.owned or (g.value.base is None and _references(g) == _UNSHARED)):
+    if g.value.flags.c_contiguous and (g.owned or (_references(g) == _UNSHARED and _has_its_memory(g))):
         return g.value
     return xp_of(g.value).array(g.value, copy=True, order="C")
+
+
+def _has_its_memory(g: _Sum) -> bool:
+    """Whether nothing else looks at the memory of this gradient: it is no view, or one of all of an array that only it refers to."""
+    base = g.value.base
+    if base is None:
+        return True
+    whole = type(base) is type(g.value) and base.base is None and base.nbytes == g.value.nbytes
+    del base
+    return whole and _base_references(g) == _UNSHARED_BASE
 
 
 # -- one node --
@@ -321,7 +356,7 @@ def pull(node: Node, g: Any, create_graph: bool) -> list:
                 function, names = node.op.rules[k]  # type: ignore[misc]
                 grads[k] = function(g, *[values[n] for n in names])
     for k, edge in enumerate(node.edges):
-        if edge is None:
+        if edge is None or (grads[k] is None and node.op.takes_none):
             grads[k] = None
             continue
         parent, index = edge
@@ -332,6 +367,18 @@ def pull(node: Node, g: Any, create_graph: bool) -> list:
                     f"the rule of '{node.op.name}' for argument {k} returned shape {tuple(grads[k].shape)}; the argument has shape {shape}"
                 )
             grads[k] = from_ops["sum_to"](grads[k], shape=shape)
+    return grads
+
+
+def _pull_watched(node: Node, g: Any, create_graph: bool) -> list:
+    """:func:`pull` under anomaly detection."""
+    try:
+        grads = pull(node, g, create_graph)
+        if anomaly.check_nan:
+            refuse_nan(node, grads)
+    except Exception:
+        explain(node)
+        raise
     return grads
 
 
@@ -403,15 +450,23 @@ def _freed_message(roots: Iterable[Node], useful: dict[Node, bool]) -> str:
 
 
 def _stale_message(node: Node, name: str, now: int, saved: int) -> str:
-    value = node.values[name]
+    advice = "Change a copy instead: x = x.clone(), or use the op without the trailing underscore: x = x + 1 for x += 1."
     if name == "y":
         saved_name, axes = node.names.get(0, (None, ""))
         tensor = describe(saved_name, axes, node.outputs[0][0]) + ", its output,"
     else:
         owner = next(t for n, t, version, at in node.versions if n == name and version[0] == now and at == saved)
-        tensor = describe(owner.name or name, owner.axes, np.shape(value) if is_array(value) else ())
+        tensor = describe(owner.name or name, owner.axes, owner.array.shape)
+        origin = owner if owner.base is None else owner.base
+        if origin.node is None and origin._requires_grad:  # recording, nobody can change a leaf in place
+            advice = (
+                "It is a parameter, so optimizer.step() (or code under no_grad()) changed it between this forward pass and "
+                "backward(). A hidden state carried from the last batch still holds that batch's history, computed with the "
+                "parameter as it was. Cut it there: h = h.detach()\n(truncated BPTT; an LSTM's state is a pair, and both h and c "
+                "must be detached). Otherwise call backward() before the step."
+            )
     return (
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"{node.op.name} needs {tensor} for its gradient, but that tensor was changed in place after use "
-        f"(version {now}, saved at version {saved}).\nChange a copy instead: x = x.clone(), or use the op "
-        "without the trailing underscore: x = x + 1 for x += 1."
+        f"(version {now}, saved at version {saved}).\n{advice}"
     )
