@@ -115,12 +115,13 @@ class Eager(Variant):
     """Common to tinyrnn and PyTorch: ``lib``, ``model`` and how ``loss`` is computed differ."""
 
     lib: Any
+    device = "cpu"
 
     def __init__(self, workload: Workload, dtype: str = "float32", **adam: Any) -> None:
         super().__init__(workload, dtype)
         lib = self.lib
         lib.manual_seed(0)
-        self.model = self.make_model()
+        self.model = self.make_model().to(self.device)
         if dtype == "float64":
             self.model.double()
         self.model.load_state_dict({name: lib.from_numpy(a) for name, a in weights(workload, dtype).items()})
@@ -142,9 +143,9 @@ class Eager(Variant):
 
     def train(self, k: int) -> dict[str, float]:
         """One step."""
-        tokens, targets = self.tensors[k]
         with self.mode():
             t0 = time.perf_counter()
+            tokens, targets = (ids.to(self.device) for ids in self.tensors[k])
             loss, self.state = self.loss(tokens, targets, detach(self.state))
             t1 = time.perf_counter()
             self.adam.zero_grad()
@@ -154,16 +155,17 @@ class Eager(Variant):
         self.lib.nn.utils.clip_grad_norm_(self.parameters, CLIP)
         self.adam.step()
         t4 = time.perf_counter()
+        self.last_loss = loss
         return {"forward": t1 - t0, "backward": t3 - t2, "optimiser": t4 - t3 + t2 - t1, "total": t4 - t0}
 
     def gradients(self, k: int) -> tuple[float, dict[str, np.ndarray]]:
         """Loss and gradients; the state stays."""
         self.adam.zero_grad()
         with self.mode():
-            loss, _ = self.loss(*self.tensors[k], detach(self.state))
+            loss, _ = self.loss(*(ids.to(self.device) for ids in self.tensors[k]), detach(self.state))
             loss.backward()
         # Copies: PyTorch shares the memory, and the next step would write into it.
-        return loss.item(), {name: np.array(p.grad.numpy()) for name, p in self.model.named_parameters()}
+        return loss.item(), {name: np.array(p.grad.cpu().numpy()) for name, p in self.model.named_parameters()}
 
     def generate(self, length: int) -> list[int]:
         """A plain loop around the model."""
@@ -171,7 +173,7 @@ class Eager(Variant):
         self.model.eval()
         with lib.no_grad(), self.mode():
             while len(written) <= length:
-                scores, state = self.model(lib.tensor([[written[-1]]]), state)
+                scores, state = self.model(lib.tensor([[written[-1]]], device=self.device), state)
                 written.append(int(scores[-1, 0].argmax()))
         return written[1:]
 
@@ -197,6 +199,12 @@ class TinyRNN(Eager):
         return list(self.lib.lm.generate_ids(self.model, [0], length, temperature=0))
 
 
+class TinyRNNOnGpu(TinyRNN):
+    """The same on CuPy; a step begins with the copy of its batch."""
+
+    device = "cuda"
+
+
 class Definition(TinyRNN):
     """tinyrnn's definitions: the cell's step under autograd, and the loss from all the scores at once."""
 
@@ -217,6 +225,12 @@ class Torch(Eager):
     def __init__(self, workload: Workload, dtype: str = "float32", **adam: Any) -> None:
         self.lib = importlib.import_module("torch")
         super().__init__(workload, dtype, **adam)
+
+
+class TorchOnGpu(Torch):
+    """PyTorch's own CUDA, with cuDNN."""
+
+    device = "cuda"
 
 
 class TorchFusedAdam(Torch):

@@ -79,7 +79,7 @@ from typing import Any
 import numpy as np
 
 import tinyrnn
-from tinyrnn import lm, nn
+from tinyrnn import devices, lm, nn
 from tinyrnn.nn import functional as F
 
 # Sizes. Everything below is float64: what differs then differs because of a mistake, not because of rounding.
@@ -242,25 +242,25 @@ def lstm_backward(w: Arrays, x: np.ndarray, y: np.ndarray, saved: dict[str, Any]
 # -- the same gradients, in other ways --
 
 
-def tensors_of(arrays: Arrays) -> dict[str, tinyrnn.Tensor]:
+def tensors_of(arrays: Arrays, device: Any) -> dict[str, tinyrnn.Tensor]:
     """Copies that autograd follows."""
-    return {name: tinyrnn.tensor(array, requires_grad=True) for name, array in arrays.items()}
+    return {name: tinyrnn.tensor(array, device=device, requires_grad=True) for name, array in arrays.items()}
 
 
 def mean_loss(w: dict[str, Any], outputs: Any, y: np.ndarray) -> tinyrnn.Tensor:
     """L as one call: outputs (T, N, H) to scores to cross-entropy, the mean over T * N."""
     scores = F.linear(outputs, w["W_o"], w["b_o"])  # (T, N, C)
-    return F.cross_entropy(scores.reshape(T * N, C), tinyrnn.tensor(y.reshape(T * N)))
+    return F.cross_entropy(scores.reshape(T * N, C), tinyrnn.tensor(y.reshape(T * N), device=outputs.device))
 
 
-def by_autograd(kind: str, inputs: Arrays, x: np.ndarray, y: np.ndarray, detached: Sequence[int] = ()) -> Arrays:
+def by_autograd(kind: str, inputs: Arrays, x: np.ndarray, y: np.ndarray, detached: Sequence[int] = (), device: Any = "cpu") -> Arrays:
     """The forward pass as equations of tensors, one step after another; autograd derives the backward pass.
 
     Before the steps ``detached`` the state loses its history, as it does between the batches of truncated BPTT.
     """
-    w = tensors_of(inputs)
+    w = tensors_of(inputs, device)
     h, c, outputs = w["h0"], w.get("c0"), []
-    for t, x_t in enumerate(tinyrnn.tensor(x)):
+    for t, x_t in enumerate(tinyrnn.tensor(x, device=device)):
         if t in detached:
             h, c = lm.detach((h, c))
         a = F.linear(x_t, w["W_ih"], w["b_ih"]) + F.linear(h, w["W_hh"], w["b_hh"])
@@ -272,20 +272,20 @@ def by_autograd(kind: str, inputs: Arrays, x: np.ndarray, y: np.ndarray, detache
             h = o.sigmoid() * c.tanh()
         outputs.append(h)
     grads = tinyrnn.grad(mean_loss(w, tinyrnn.stack(outputs), y), list(w.values()), materialize_grads=True)
-    return {name: g.numpy() for name, g in zip(w, grads)}
+    return {name: g.cpu().numpy() for name, g in zip(w, grads)}
 
 
-def by_layer(kind: str, inputs: Arrays, x: np.ndarray, y: np.ndarray) -> Arrays:
+def by_layer(kind: str, inputs: Arrays, x: np.ndarray, y: np.ndarray, device: Any = "cpu") -> Arrays:
     """``nn.RNN`` or ``nn.LSTM``: all steps in one operation, with a backward pass that was derived by hand, too."""
-    layer = getattr(nn, kind)(D, H, dtype=tinyrnn.float64)
-    w = tensors_of(inputs)
+    layer = getattr(nn, kind)(D, H, device=device, dtype=tinyrnn.float64)
+    w = tensors_of(inputs, device)
     names = {"W_ih": "weight_ih_l0", "W_hh": "weight_hh_l0", "b_ih": "bias_ih_l0", "b_hh": "bias_hh_l0"}
     layer.load_state_dict({long: w[short].detach() for short, long in names.items()})
     state = tuple(w[name].unsqueeze(0) for name in ("h0", "c0") if name in w)  # (layers=1, N, H) each
-    outputs, _ = layer(tinyrnn.tensor(x), state if kind == "LSTM" else state[0])  # (T, N, H)
+    outputs, _ = layer(tinyrnn.tensor(x, device=device), state if kind == "LSTM" else state[0])  # (T, N, H)
     mean_loss(w, outputs, y).backward()
     leaves = w | {short: getattr(layer, long) for short, long in names.items()}
-    return {name: leaf.grad.numpy() for name, leaf in leaves.items()}
+    return {name: leaf.grad.cpu().numpy() for name, leaf in leaves.items()}
 
 
 def moved(loss: Loss, inputs: Arrays, name: str, at: tuple[int, ...], step: complex) -> Any:
@@ -318,16 +318,16 @@ def of_all_entries(slope: Callable[[str, tuple[int, ...]], float], inputs: Array
     return {name: np.array([slope(name, at) for at in np.ndindex(a.shape)]).reshape(a.shape) for name, a in inputs.items()}
 
 
-def parts_by_autograd(w: Arrays, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def parts_by_autograd(w: Arrays, x: np.ndarray, y: np.ndarray, device: Any = "cpu") -> np.ndarray:
     """The same (T, T, H, H): give each step a copy of W_hh of its own, and ask each loss for the gradient of each copy."""
-    k = tensors_of(w)
+    k = tensors_of(w, device)
     copies = [k["W_hh"].clone() for _ in range(T)]
     h, losses = k["h0"], []
-    for x_t, classes, copy in zip(tinyrnn.tensor(x), tinyrnn.tensor(y), copies):
+    for x_t, classes, copy in zip(tinyrnn.tensor(x, device=device), tinyrnn.tensor(y, device=device), copies):
         h = tinyrnn.tanh(F.linear(x_t, k["W_ih"], k["b_ih"]) + F.linear(h, copy, k["b_hh"]))
         losses.append(F.cross_entropy(F.linear(h, k["W_o"], k["b_o"]), classes) / T)
     rows = [tinyrnn.grad(loss, copies, retain_graph=True, allow_unused=True) for loss in losses]
-    return np.array([[np.zeros((H, H)) if g is None else g.numpy() for g in row] for row in rows])
+    return np.array([[np.zeros((H, H)) if g is None else g.cpu().numpy() for g in row] for row in rows])
 
 
 # -- printing --
@@ -348,11 +348,11 @@ def difference(a: Arrays, b: Arrays) -> float:
     return max(float(np.abs(a[name] - b[name]).max()) for name in a)
 
 
-def compare(kind: str, inputs: Arrays, x: np.ndarray, y: np.ndarray, hand: Arrays, loss: Loss) -> dict[str, float]:
+def compare(kind: str, inputs: Arrays, x: np.ndarray, y: np.ndarray, hand: Arrays, loss: Loss, device: Any = "cpu") -> dict[str, float]:
     """Print the gradients of five ways side by side and return how far each is from ours; stop if one is too far."""
     ways = {
-        "autograd": by_autograd(kind, inputs, x, y),
-        f"nn.{kind}": by_layer(kind, inputs, x, y),
+        "autograd": by_autograd(kind, inputs, x, y, device=device),
+        f"nn.{kind}": by_layer(kind, inputs, x, y, device),
         "complex step": by_complex_step(loss, inputs),
         "differences": by_differences(loss, inputs),
     }
@@ -382,10 +382,10 @@ def print_table(title: str, cells: np.ndarray, form: str, right: Margin, below: 
     print(f"   {below[0]:<33}" + "".join(f"{value:9{form}}" for value in below[1]) + f"{corner:12{form}}")
 
 
-def take_apart(w: Arrays, x: np.ndarray, y: np.ndarray, saved: dict[str, Any], whole: np.ndarray) -> dict[str, float]:
+def take_apart(w: Arrays, x: np.ndarray, y: np.ndarray, saved: dict[str, Any], whole: np.ndarray, device: Any = "cpu") -> dict[str, float]:
     """Print the parts of the gradient of W_hh (H, H), ``whole``, and what is left of it when far ones are dropped."""
     parts, norm = parts_of_w_hh(w, y, saved), np.linalg.norm
-    apart = float(np.abs(parts - parts_by_autograd(w, x, y)).max())
+    apart = float(np.abs(parts - parts_by_autograd(w, x, y, device)).max())
     total = float(np.abs(parts.sum(axis=(0, 1)) - whole).max())
     print(f"   by hand, and by autograd with a copy of W_hh for each step: they differ by at most {apart:.1e}")
     print(f"   their sum, and the gradient of W_hh in section 2: they differ by at most {total:.1e}")
@@ -412,7 +412,7 @@ def take_apart(w: Arrays, x: np.ndarray, y: np.ndarray, saved: dict[str, Any], w
         left = parts[kept].sum(axis=0)  # (H, H)
         cosine = float((left * whole).sum() / norm(left) / norm(whole))
         before = "every step" if len(detached) > 1 else str(detached[0])
-        off = float(np.abs(left - by_autograd("RNN", w, x, y, detached)["W_hh"]).max())
+        off = float(np.abs(left - by_autograd("RNN", w, x, y, detached, device)["W_hh"]).max())
         degrees = np.degrees(np.arccos(cosine))
         print(f"   {before:<10}{kept.sum():19}{norm(left) / norm(whole):28.4f}{degrees:25.2f}{off:30.0e}")
         check(f"cells that stay against autograd with detach() before steps {detached}", off, EXACT)
@@ -420,7 +420,7 @@ def take_apart(w: Arrays, x: np.ndarray, y: np.ndarray, saved: dict[str, Any], w
     return facts
 
 
-def run(seed: int) -> dict[str, float]:
+def run(seed: int, device: Any = "cpu") -> dict[str, float]:
     """Everything, printed; returns the numbers that ``--verify`` looks at.
 
     Raises:
@@ -436,16 +436,16 @@ def run(seed: int) -> dict[str, float]:
     gradient = rnn_backward(w, x, y, saved)
     print(f"\n2. RNN: T = {T} steps, N = {N} rows, D = {D} inputs, H = {H} units, C = {C} classes; ", end="")
     print(f"loss {loss:.4f}, of a uniform guess ln {C} = {np.log(C):.4f}")
-    facts = compare("RNN", w, x, y, gradient, lambda w: rnn_forward(w, x, y)[0])
+    facts = compare("RNN", w, x, y, gradient, lambda w: rnn_forward(w, x, y)[0], device)
 
     print(f"\n3. The gradient of the RNN's W_hh, taken apart into {T * (T + 1) // 2} cells: whose loss, and which use")
-    facts |= take_apart(w, x, y, saved, gradient["W_hh"])
+    facts |= take_apart(w, x, y, saved, gradient["W_hh"], device)
 
     w = weights_of("LSTM", generator)
     loss, saved = lstm_forward(w, x, y)
     gradient = lstm_backward(w, x, y, saved)
     print(f"\n4. LSTM of the same sizes; loss {loss:.4f}")
-    facts |= compare("LSTM", w, x, y, gradient, lambda w: lstm_forward(w, x, y)[0])
+    facts |= compare("LSTM", w, x, y, gradient, lambda w: lstm_forward(w, x, y)[0], device)
     return facts
 
 
@@ -489,15 +489,15 @@ def verify(facts: dict[str, float]) -> bool:
 def main(argv: list[str] | None = None) -> int:
     """Run it; returns the exit code: 0 done, 1 a fact does not hold, 130 interrupted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", choices=("cpu",), default="cpu", help="where to compute")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="where to compute: cpu, cuda, cuda:1; auto: a GPU, if one works")
     parser.add_argument("--seed", type=int, default=SEED, help="of weights and data")
     parser.add_argument("--smoke", action="store_true", help="nothing to shorten here: the whole takes a second")
     parser.add_argument("--verify", action="store_true", help="compare with stored bands; exit code 1 outside of them")
     args = parser.parse_args(argv)
     try:
-        facts = run(args.seed)
+        facts = run(args.seed, devices.choose(args.device))
         return 0 if not args.verify or verify(facts) else 1
-    except AssertionError as error:
+    except (AssertionError, devices.DeviceError) as error:
         print(f"bptt_by_hand: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -80,7 +80,7 @@ from typing import Any
 import numpy as np
 
 import tinyrnn
-from tinyrnn import Tensor, lm, nn, optim, text
+from tinyrnn import Tensor, devices, lm, nn, optim, text
 from tinyrnn.nn import functional as F
 from tinyrnn.text import corpora
 from tinyrnn.utils.data import DataLoader, Dataset, WeightedRandomSampler
@@ -148,13 +148,13 @@ class CharLSTM(nn.Module):
     @tinyrnn.no_grad()  # without it, the history of all characters would be kept until the last one is written
     def sample(self, x: Tensor, chars: Sequence[str], txt_length: int, generator: tinyrnn.Generator) -> str:
         """What the model writes after the one-hot character ``x`` (V,): each character is drawn, and read as the next input."""
-        states, txt = None, ""
-        x = x.view(1, 1, self.vocab_size)
+        states, txt, device = None, "", self.linear.weight.device
+        x = x.view(1, 1, self.vocab_size).to(device)
         for _ in range(txt_length):
             scores, states = self(x, states)  # two values: the tutorial's sample() expects three of its forward()
-            probs = F.softmax(scores, dim=2).view(self.vocab_size)
+            probs = F.softmax(scores, dim=2).view(self.vocab_size).cpu()  # dice are thrown there
             pred = tinyrnn.tensor(list(WeightedRandomSampler(probs, 1, replacement=True, generator=generator)))  # (1,)
-            x = F.one_hot(pred, num_classes=self.vocab_size).float().view(1, 1, self.vocab_size)
+            x = F.one_hot(pred, num_classes=self.vocab_size).float().view(1, 1, self.vocab_size).to(device)
             txt += chars[pred.item()]
         return txt
 
@@ -172,8 +172,9 @@ def train(model: CharLSTM, loader: DataLoader, report: Report) -> None:
     """Once through the text, in its order: the state of one window is the start of the next, so nothing may be shuffled."""
     loss_fn = nn.CrossEntropyLoss()  # log_softmax of the scores, and the negative of what the target gets
     optimizer = optim.Adam(model.parameters(), lr=LEARNING_RATE)
-    states = None
+    states, device = None, model.linear.weight.device
     for i, (inputs, targets) in enumerate(loader):  # (1, T, V), (1, T)
+        inputs, targets = inputs.to(device), targets.to(device)
         scores, states = model(inputs, states)  # (1, T, V)
         loss = loss_fn(scores.squeeze(dim=0), targets.squeeze(dim=0))
         if i % report.every == 0:
@@ -188,8 +189,9 @@ def train(model: CharLSTM, loader: DataLoader, report: Report) -> None:
 @tinyrnn.no_grad()
 def evaluate(model: CharLSTM, loader: DataLoader, carry: bool = True) -> float:
     """Nats per character of a text that was not trained on; without ``carry`` each window is read as if nothing came before."""
-    states, nats, count = None, 0.0, 0
+    states, nats, count, device = None, 0.0, 0, model.linear.weight.device
     for inputs, targets in loader:
+        inputs, targets = inputs.to(device), targets.to(device)
         scores, states = model(inputs, states if carry else None)
         nats += F.cross_entropy(scores.squeeze(dim=0), targets.squeeze(dim=0), reduction="sum").item()
         count += targets.numel()
@@ -229,7 +231,7 @@ def words_of(txt: str) -> list[str]:
     return re.findall("[a-z]{3,}", txt.lower())
 
 
-def run(data: str, seed: int, every: int, length: int, plot: lm.Plot | None = None) -> dict[str, float]:
+def run(data: str, seed: int, every: int, length: int, plot: lm.Plot | None = None, device: Any = "cpu") -> dict[str, float]:
     """The tutorial from its text to the last sample. Returns the nats per character that ``BANDS`` is about."""
     tinyrnn.manual_seed(seed)
     chars = sorted(set(data))
@@ -238,7 +240,7 @@ def run(data: str, seed: int, every: int, length: int, plot: lm.Plot | None = No
     train_loader, valid_loader = (
         DataLoader(CharacterDataset(part, chars, SEQ_LENGTH), batch_size=1, shuffle=False) for part in (data[:-held_out], data[-held_out:])
     )
-    model = CharLSTM(len(chars), HIDDEN_DIM, N_LAYERS)
+    model = CharLSTM(len(chars), HIDDEN_DIM, N_LAYERS).to(device)
     print(f"{model}\n{len(train_loader)} iterations; a model that knows nothing has a loss of ln {len(chars)} = {math.log(len(chars)):.3f}")
 
     report = Report(data, chars, every, length, plot)
@@ -272,7 +274,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="The tutorial's character LSTM of Shakespeare.")
     parser.add_argument("--full", action="store_true", help="four times the text, shakespeare in place of tinyshakespeare: as the tutorial")
     parser.add_argument("--seed", type=int, default=1, help="of the random numbers (default 1)")
-    parser.add_argument("--device", choices=["cpu"], default="cpu", help="where to compute")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="where to compute: cpu, cuda, cuda:1; auto: a GPU, if one works")
     parser.add_argument("--plot", metavar="FILE", help="draw the losses and the samples into this image (needs matplotlib)")
     parser.add_argument("--smoke", action="store_true", help="a few seconds on a small text that every Python carries")
     parser.add_argument("--verify", action="store_true", help="do the losses come out as they should?")
@@ -284,12 +286,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ImportError, OSError, ValueError) as error:
         parser.error(f"--plot {error}")
     try:
+        device = devices.choose(args.device)
         if args.smoke:
-            run(text.default_corpus_text()[:SMOKE_CHARACTERS], args.seed, SMOKE_EVERY, SMOKE_LENGTH, plot)
+            run(text.default_corpus_text()[:SMOKE_CHARACTERS], args.seed, SMOKE_EVERY, SMOKE_LENGTH, plot, device)
             return 0
-        values = run(corpora.load("shakespeare" if args.full else "tinyshakespeare"), args.seed, SAMPLE_EVERY, TXT_LENGTH, plot)
+        data = corpora.load("shakespeare" if args.full else "tinyshakespeare")
+        values = run(data, args.seed, SAMPLE_EVERY, TXT_LENGTH, plot, device)
         return verify(values, BANDS) if args.verify else 0
-    except corpora.CorpusError as error:
+    except (corpora.CorpusError, devices.DeviceError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -68,7 +68,7 @@ from typing import Any
 import numpy as np
 
 import tinyrnn
-from tinyrnn import nn, text
+from tinyrnn import devices, nn, text
 from tinyrnn.text import corpora
 
 # ---- Settings. T steps, N rows, H hidden units.
@@ -125,19 +125,22 @@ def one_hot(ids: tinyrnn.Tensor, size: int) -> tinyrnn.Tensor:
     tensor([[1., 0., 0., 0.],
             [0., 0., 1., 0.]])
     """
-    return tinyrnn.eye(size)[ids]
+    return tinyrnn.eye(size, device=ids.device)[ids]
 
 
 class RNNFromScratch:
     """A recurrent network of five arrays: ``h = tanh(x W_xh + h W_hh + b_h)`` at each step, and ``h W_hq + b_q`` scores what comes next."""
 
-    def __init__(self, vocab_size: int, hidden: int) -> None:
+    def __init__(self, vocab_size: int, hidden: int, device: Any = "cpu") -> None:
         def normal(*shape: int) -> tinyrnn.Tensor:
-            return (STD * tinyrnn.randn(*shape)).requires_grad_()
+            return (STD * tinyrnn.randn(*shape, device=device)).requires_grad_()
+
+        def zeros(size: int) -> tinyrnn.Tensor:
+            return tinyrnn.zeros(size, device=device, requires_grad=True)
 
         self.vocab_size, self.hidden = vocab_size, hidden
-        self.W_xh, self.W_hh, self.b_h = normal(vocab_size, hidden), normal(hidden, hidden), tinyrnn.zeros(hidden, requires_grad=True)
-        self.W_hq, self.b_q = normal(hidden, vocab_size), tinyrnn.zeros(vocab_size, requires_grad=True)
+        self.W_xh, self.W_hh, self.b_h = normal(vocab_size, hidden), normal(hidden, hidden), zeros(hidden)
+        self.W_hq, self.b_q = normal(hidden, vocab_size), zeros(vocab_size)
 
     def parameters(self) -> list[tinyrnn.Tensor]:
         """All that is learnt."""
@@ -146,7 +149,7 @@ class RNNFromScratch:
     def __call__(self, ids: tinyrnn.Tensor, h: tinyrnn.Tensor | None = None) -> tuple[tinyrnn.Tensor, tinyrnn.Tensor]:
         """Ids (T, N) and the state before them (N, H) to scores (T * N, V) of what follows, and the state after them."""
         if h is None:
-            h = tinyrnn.zeros(ids.shape[1], self.hidden)  # it has read nothing yet
+            h = tinyrnn.zeros(ids.shape[1], self.hidden, device=ids.device)  # it has read nothing yet
         scores = []
         for x in one_hot(ids, self.vocab_size).unbind(0):  # (N, V) each
             h = tinyrnn.tanh(x @ self.W_xh + h @ self.W_hh + self.b_h)  # (N, H)
@@ -154,13 +157,18 @@ class RNNFromScratch:
         return tinyrnn.cat(scores, 0), h
 
 
+def device_of(net: Any) -> tinyrnn.device:
+    """Where its arrays are: what it reads must be there, too."""
+    return next(iter(net.parameters())).device
+
+
 def predict(net: Any, vocab: text.Vocab, prefix: str, length: int) -> str:
     """The prefix and what the net thinks comes next: always the likeliest character, which it reads in its turn."""
     ids = list(vocab.encode(prefix))
-    read, state = ids, None
+    read, state, device = ids, None, device_of(net)
     with tinyrnn.no_grad():
         for _ in range(length):
-            scores, state = net(tinyrnn.tensor(read).reshape(-1, 1), state)  # (T, 1) to (T, V)
+            scores, state = net(tinyrnn.tensor(read, device=device).reshape(-1, 1), state)  # (T, 1) to (T, V)
             # First it has read the whole prefix, to warm up: the state knows it now, and what was predicted on the way does not count.
             read = [int(scores[-1].argmax())]
             ids += read
@@ -201,8 +209,9 @@ def train_epoch(net: Any, batches: Batches, lr: float, clip: float = CLIP) -> tu
     there, cut off from its past; if not, it begins with none, for that state is of another place in the text.
     """
     parameters = list(net.parameters())
-    state, nats, tokens, start = None, 0.0, 0, time.perf_counter()
+    state, nats, tokens, start, device = None, 0.0, 0, time.perf_counter(), device_of(net)
     for inputs, targets, continues in batches:
+        inputs, targets = inputs.to(device), targets.to(device)
         state = detach(state) if continues else None
         scores, state = net(inputs, state)
         loss = cross_entropy(scores, targets)
@@ -265,7 +274,7 @@ class RNNModel(nn.Module):
 
 def with_nn(net: RNNFromScratch) -> RNNModel:
     """The same network with nn.RNN, which keeps matrices the other way round, and has a second bias."""
-    model = RNNModel(nn.RNN, net.vocab_size, net.hidden)
+    model = RNNModel(nn.RNN, net.vocab_size, net.hidden).to(device_of(net))
     with tinyrnn.no_grad():
         model.rnn.weight_ih_l0.copy_(net.W_xh.T)
         model.rnn.weight_hh_l0.copy_(net.W_hh.T)
@@ -277,9 +286,10 @@ def with_nn(net: RNNFromScratch) -> RNNModel:
 
 def evaluate(net: Any, batches: Batches) -> float:
     """The perplexity, without learning."""
-    state, nats, tokens = None, 0.0, 0
+    state, nats, tokens, device = None, 0.0, 0, device_of(net)
     with tinyrnn.no_grad():
         for inputs, targets, continues in batches:
+            inputs, targets = inputs.to(device), targets.to(device)
             scores, state = net(inputs, state if continues else None)
             nats += cross_entropy(scores, targets).item() * targets.numel()
             tokens += targets.numel()
@@ -321,27 +331,30 @@ def from_scratch(
     *,
     lr: float = LEARNING_RATE,
     clip: float = CLIP,
+    device: Any = "cpu",
 ) -> list[float]:
     """Part 1 with one of the samplings; returns the training perplexities of the epochs."""
     rng = tinyrnn.manual_seed(seed).numpy
-    net = RNNFromScratch(len(vocab), hidden)
+    net = RNNFromScratch(len(vocab), hidden, device)
     print(f"\nRNN from scratch, {hidden} hidden units, {len(ids):,} characters, {sampling} sampling")
     print(f"  untrained: {predict(net, vocab, PREFIX, LENGTH)!r}")
     curve = train(net, vocab, epochs, lambda: SAMPLINGS[sampling](ids, rng), lr=lr, clip=clip)
     inputs, targets, _ = next(iter(random_sampling(ids, rng)))
-    losses = [cross_entropy(model(inputs)[0], targets).item() for model in (net, with_nn(net))]
+    losses = [cross_entropy(model(inputs.to(device))[0], targets.to(device)).item() for model in (net, with_nn(net))]
     print(f"  on some batch its loss is {losses[0]:.6f}; of nn.RNN with these weights {losses[1]:.6f}")
     return curve
 
 
-def concise(ids: np.ndarray, vocab: text.Vocab, seed: int, name: str, share: float = 1.0, faster: float = 1.0) -> list[float]:
+def concise(
+    ids: np.ndarray, vocab: text.Vocab, seed: int, name: str, share: float = 1.0, faster: float = 1.0, device: Any = "cpu"
+) -> list[float]:
     """Part 2 for one of the layers; returns the validation perplexities of the epochs.
 
     ``share``: of the windows and epochs. ``faster``: a factor of the learning rate.
     """
     layer, lr, epochs = LAYERS[name]
     rng = tinyrnn.manual_seed(seed).numpy
-    net = RNNModel(layer, len(vocab), WINDOW_HIDDEN)
+    net = RNNModel(layer, len(vocab), WINDOW_HIDDEN).to(device)
     cut, end = round(share * TRAIN_WINDOWS), round(share * (TRAIN_WINDOWS + VALID_WINDOWS))
     print(f"\nnn.{name}, {WINDOW_HIDDEN} hidden units, {cut:,} windows, learning rate {faster * lr:g}")
 
@@ -370,7 +383,7 @@ def read_book(smoke: bool) -> tuple[np.ndarray, np.ndarray, text.Vocab]:
     return vocab.encode(first), vocab.encode(second), vocab
 
 
-def run(seed: int, *, smoke: bool = False, full: bool = False) -> dict[str, list[float]]:
+def run(seed: int, *, smoke: bool = False, full: bool = False, device: Any = "cpu") -> dict[str, list[float]]:
     """Both parts; returns the perplexity of every epoch of every model.
 
     Raises:
@@ -382,8 +395,8 @@ def run(seed: int, *, smoke: bool = False, full: bool = False) -> dict[str, list
         first, hidden, epochs, share = first[:2_000], 32, 3, 0.05
     else:
         first, hidden, epochs, share = first[:CHARACTERS], FULL_HIDDEN if full else HIDDEN, EPOCHS, 1.0
-    curves = {sampling: from_scratch(first, vocab, seed, sampling, hidden, epochs) for sampling in SAMPLINGS}
-    return curves | {name: concise(second, vocab, seed, name, share) for name in LAYERS}
+    curves = {sampling: from_scratch(first, vocab, seed, sampling, hidden, epochs, device=device) for sampling in SAMPLINGS}
+    return curves | {name: concise(second, vocab, seed, name, share, device=device) for name in LAYERS}
 
 
 def verify(curves: dict[str, list[float]]) -> bool:
@@ -414,7 +427,7 @@ def save_plot(path: str, curves: dict[str, list[float]]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", choices=["cpu"], default="cpu", help="where to compute")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="where to compute: cpu, cuda, cuda:1; auto: a GPU, if one works")
     parser.add_argument("--seed", type=int, default=1, help="of the random numbers (default 1)")
     parser.add_argument("--plot", metavar="FILE", help="draw the perplexities into this image (needs matplotlib)")
     how = parser.add_mutually_exclusive_group()
@@ -425,11 +438,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.plot and importlib.util.find_spec("matplotlib") is None:
         parser.error("--plot needs matplotlib: pip install tinyrnn[plot]")
     try:
-        curves = run(args.seed, smoke=args.smoke, full=args.full)
+        curves = run(args.seed, smoke=args.smoke, full=args.full, device=devices.choose(args.device))
         if args.plot:
             save_plot(args.plot, curves)
         return 0 if not args.verify or verify(curves) else 1
-    except (ArithmeticError, OSError) as error:  # exploded; no book, or the picture cannot be written
+    except (ArithmeticError, OSError, devices.DeviceError) as error:  # exploded; no book, or the picture cannot be written; no GPU
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

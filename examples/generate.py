@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Sequence
 
 import tinyrnn
-from tinyrnn import lm, text
+from tinyrnn import devices, lm, text
 
 WORDS_A_LINE = 20
 SMOKE_WORDS = 40
@@ -45,7 +45,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--prefix", default="", metavar="TEXT", help="words to go on from, instead of one drawn at random")
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 bolder, above more varied; 0: always the likeliest word")
     parser.add_argument("--seed", type=int, default=1111, help="equal seeds write equal texts")
-    parser.add_argument("--device", default="cpu", choices=["cpu"], help="where to compute")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="where to compute: cpu, cuda, cuda:1; auto: a GPU, if one works")
     parser.add_argument("--log-interval", type=positive, default=100, metavar="N", help="words between log lines")
     parser.add_argument("--smoke", action="store_true", help="two lines of an untrained model, to see that everything works")
     args = parser.parse_args(argv)
@@ -58,14 +58,15 @@ def write(model: lm.LanguageModel, vocab: text.Vocab, prefix: str, words: int, t
     """Write ``words`` words into a file, each one read before the next is drawn."""
     ids = vocab.encode(prefix + "\n")[:-1]  # without the last <eos>: this line is to go on
     read = tinyrnn.from_numpy(ids[:, None]) if len(ids) else tinyrnn.randint(len(vocab), (1, 1))  # (T, 1)
+    device = model.decoder.weight.device
     model.eval()  # dropout is off
     state = None  # zeros; then what the model remembers of all words before
     with open(path, "w", encoding="utf-8") as file, tinyrnn.no_grad():  # no history is kept
         for k in range(words):
-            scores, state = model(read, state)  # (T, 1, V)
+            scores, state = model(read.to(device), state)  # (T, 1, V)
             # In proportion to exp(score / temperature). The original takes this exp as it stands, which overflows for
             # small temperatures; choose() subtracts the largest score first.
-            word = lm.choose(scores[-1, 0].numpy(), temperature=temperature)
+            word = lm.choose(scores[-1, 0].cpu().numpy(), temperature=temperature)
             file.write(vocab.itos[word] + ("\n" if k % WORDS_A_LINE == WORDS_A_LINE - 1 else " "))
             read = tinyrnn.tensor([[word]])  # (1, 1)
             if k % log_interval == 0:
@@ -83,20 +84,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run it; returns the exit code: 0 done, 1 an error, 130 interrupted."""
     args = parse(argv)
     try:
+        device = devices.choose(args.device)
         if args.smoke:
             model, vocab = untrained(args.seed)
             with tempfile.TemporaryDirectory() as folder:
                 path = os.path.join(folder, "generated.txt")
-                write(model, vocab, args.prefix, SMOKE_WORDS, args.temperature, path, args.log_interval)
+                write(model.to(device), vocab, args.prefix, SMOKE_WORDS, args.temperature, path, args.log_interval)
                 print(text.read_text(path), end="")
             return 0
         model, vocab, _ = lm.load_checkpoint(args.checkpoint)
         if vocab.level != "word":
             raise ValueError(f"{args.checkpoint} is a model of {vocab.level}s, not of words; python -m tinyrnn generate writes with it")
         tinyrnn.manual_seed(args.seed)
-        write(model, vocab, args.prefix, args.words, args.temperature, args.outf, args.log_interval)
+        write(model.to(device), vocab, args.prefix, args.words, args.temperature, args.outf, args.log_interval)
         return 0
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, devices.DeviceError) as error:
         print(f"generate: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -83,7 +83,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tinyrnn
-from tinyrnn import nn
+from tinyrnn import devices, nn
 
 # Sizes. float64, because what vanishes would be zero in float32.
 K = 100  # how many steps back we look
@@ -114,7 +114,8 @@ class Flow(NamedTuple):
 
 def flow(cell: Any, x: tinyrnn.Tensor) -> Flow:
     """What becomes of a gradient on its way back through a cell that has read x (T, N, D)."""
-    zeros = tinyrnn.zeros(x.shape[1], cell.hidden_size, dtype=tinyrnn.float64, requires_grad=True)
+    cell.to(x.device)
+    zeros = tinyrnn.zeros(x.shape[1], cell.hidden_size, dtype=tinyrnn.float64, device=x.device, requires_grad=True)
     state = (zeros, zeros) if cell.states == 2 else zeros
     steps = []
     for x_t in x:
@@ -123,11 +124,11 @@ def flow(cell: Any, x: tinyrnn.Tensor) -> Flow:
     h_T = steps[-1][0]
     # A loss hands its gradient to h_T in some direction; which one makes little difference further back.
     direction = tinyrnn.randn(*h_T.shape, dtype=tinyrnn.float64, generator=tinyrnn.Generator().manual_seed(0))
-    loss = (h_T * direction).sum()
+    loss = (h_T * direction.to(x.device)).sum()
     flows = []
     for states in zip(*reversed(steps[-K - 1 :])):  # h_T, h_(T-1), ...; then c_T, c_(T-1), ...
         grads = tinyrnn.grad(loss, states, retain_graph=True)
-        log_norms = np.array([np.log10(np.linalg.norm(g.numpy(), axis=1)).mean() for g in grads])  # (K + 1,)
+        log_norms = np.array([np.log10(np.linalg.norm(g.cpu().numpy(), axis=1)).mean() for g in grads])  # (K + 1,)
         flows.append(log_norms - log_norms[0])
     return Flow(*flows)
 
@@ -221,29 +222,29 @@ def lost_from(log_norms: np.ndarray) -> str:
 
 def exploding(x: tinyrnn.Tensor) -> None:
     """Print the gradient of W_hh over more and more steps, before and after clipping."""
-    cell = rnn(EXPLODING)
+    cell = rnn(EXPLODING).to(x.device)
     for steps in (10, 20, 50, 100):
-        h = tinyrnn.zeros(N, H, dtype=tinyrnn.float64)
+        h = tinyrnn.zeros(N, H, dtype=tinyrnn.float64, device=x.device)
         for x_t in x[-steps:]:
             h = cell(x_t, h)
         cell.zero_grad()
         h.sum().backward()
-        before = cell.weight_hh.grad.numpy().copy()
+        before = cell.weight_hh.grad.cpu().numpy().copy()
         norm = nn.utils.clip_grad_norm_(cell.weight_hh, 1.0).item()
-        after = cell.weight_hh.grad.numpy()
+        after = cell.weight_hh.grad.cpu().numpy()
         length = np.linalg.norm(after)
         cosine = (before * after).sum() / np.linalg.norm(before) / length
         print(f"   {steps:3d} steps: norm {norm:.1e}; after clip_grad_norm_(W_hh, 1.0): norm {length:.3f}, cosine to before {cosine:.6f}")
 
 
-def run(seed: int) -> dict[str, np.ndarray]:
+def run(seed: int, device: Any = "cpu") -> dict[str, np.ndarray]:
     """Everything, printed; returns the factors per step that ``--verify`` looks at, and the curves for a picture.
 
     Raises:
         AssertionError: a fact that is exact does not hold.
     """
     tinyrnn.manual_seed(seed)
-    x = tinyrnn.randn(WARM_UP + K, N, D, dtype=tinyrnn.float64)  # (T, N, D)
+    x = tinyrnn.randn(WARM_UP + K, N, D, dtype=tinyrnn.float64, device=device)  # (T, N, D)
     curves: dict[str, np.ndarray] = {}
 
     print(f"Norm of dL/dh_(T-k) over the norm of dL/dh_T: {N} rows, H = {H}; T = {len(x)} steps of {D} standard normal numbers")
@@ -251,7 +252,7 @@ def run(seed: int) -> dict[str, np.ndarray]:
     print("\n1. RNN, h' = tanh(W_ih x + W_hh h) with W_hh = radius times an orthogonal matrix: a step can gain at most the radius")
     heading("radius", "per step / radius")
     for radius in (0.9, 1.0, 1.1):
-        f = flow(rnn(radius), tinyrnn.zeros(*x.shape, dtype=tinyrnn.float64)).h
+        f = flow(rnn(radius), tinyrnn.zeros_like(x)).h
         row(f"{radius}, all inputs 0: radius^k", f, f"{per_step(f) / radius:.2f}")
         off = float(np.abs(f - np.arange(K + 1) * math.log10(radius)).max())
         if not off < EXACT:
@@ -326,7 +327,7 @@ def verify(curves: dict[str, np.ndarray]) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it; returns the exit code: 0 done, 1 an error, or a fact does not hold, 130 interrupted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", choices=("cpu",), default="cpu", help="where to compute")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="where to compute: cpu, cuda, cuda:1; auto: a GPU, if one works")
     parser.add_argument("--seed", type=int, default=SEED, help="of weights and inputs")
     parser.add_argument("--smoke", action="store_true", help="nothing to shorten here: the whole takes a second")
     parser.add_argument("--verify", action="store_true", help="compare with stored bands; exit code 1 outside of them")
@@ -336,12 +337,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("gradient_flow: error: --plot needs matplotlib: pip install tinyrnn[plot]", file=sys.stderr)
         return 1
     try:
-        curves = run(args.seed)
+        curves = run(args.seed, devices.choose(args.device))
         if args.plot:
             save_plot(args.plot, curves)
             print(f"\nsaved: {args.plot}")
         return 0 if not args.verify or verify(curves) else 1
-    except (AssertionError, OSError, ValueError) as error:
+    except (AssertionError, OSError, ValueError, devices.DeviceError) as error:
         print(f"gradient_flow: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

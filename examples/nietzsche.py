@@ -50,7 +50,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tinyrnn
-from tinyrnn import Tensor, lm, nn, optim, text
+from tinyrnn import Tensor, devices, lm, nn, optim, text
 from tinyrnn.nn import functional as F
 from tinyrnn.serialization import save_tensors
 from tinyrnn.text import corpora
@@ -84,7 +84,7 @@ class Char3Model(nn.Module):
         in2 = F.relu(self.l_in(self.e(c2)))
         in3 = F.relu(self.l_in(self.e(c3)))
 
-        h = tinyrnn.zeros(len(chars), N_HIDDEN)  # so that the three lines below are alike
+        h = tinyrnn.zeros(len(chars), N_HIDDEN, device=chars.device)  # so that the three lines below are alike
         h = F.tanh(self.l_hidden(h + in1))  # (N, H)
         h = F.tanh(self.l_hidden(h + in2))
         h = F.tanh(self.l_hidden(h + in3))
@@ -96,7 +96,7 @@ class CharLoopModel(Char3Model):
 
     def forward(self, chars: Tensor) -> Tensor:
         """Windows (N, T) to log-probabilities (N, V) of what follows each."""
-        h = tinyrnn.zeros(len(chars), N_HIDDEN)
+        h = tinyrnn.zeros(len(chars), N_HIDDEN, device=chars.device)
         for c in chars.unbind(1):  # (N,)
             inp = F.relu(self.l_in(self.e(c)))  # (N, H)
             h = F.tanh(self.l_hidden(h + inp))
@@ -112,7 +112,7 @@ class CharLoopConcatModel(Char3Model):
 
     def forward(self, chars: Tensor) -> Tensor:
         """Windows (N, T) to log-probabilities (N, V)."""
-        h = tinyrnn.zeros(len(chars), N_HIDDEN)
+        h = tinyrnn.zeros(len(chars), N_HIDDEN, device=chars.device)
         for c in chars.unbind(1):
             inp = tinyrnn.cat((h, self.e(c)), 1)  # (N, H + E)
             h = F.tanh(self.l_hidden(F.relu(self.l_in(inp))))  # (N, H)
@@ -199,7 +199,7 @@ class CharSeqStatefulRnn2(CharSeqStatefulRnn):
     def forward(self, chars: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Characters (T, N) and the state (1, N, H), to log-probabilities (T, N, V) and the next state."""
         weights = self.rnn.all_weights[0]
-        h = tinyrnn.zeros(chars.shape[1], N_HIDDEN) if state is None else state[0]
+        h = tinyrnn.zeros(chars.shape[1], N_HIDDEN, device=chars.device) if state is None else state[0]
         outp = []
         for x in self.e(chars).unbind():  # (N, E)
             h = self.cell(x, h, *weights)
@@ -378,11 +378,11 @@ def write(model: Any, vocab: text.CharVocab, rung: Rung, seed: int) -> str:
     start = "for thos"
     if rung.criterion is None:  # drawn by their probabilities; each is read once, since the state remembers
         return start + lm.generate(model, vocab, start, 200, generator=tinyrnn.Generator().manual_seed(seed))
-    size = 3 if rung.data == "three" else 8
+    size, device = 3 if rung.data == "three" else 8, model.l_out.weight.device
     for _ in range(40):  # always the likeliest; the window moves on by one, and all of it is read again
         window = tinyrnn.from_numpy(vocab.encode(start[-size:]))[None]  # (1, size)
         with tinyrnn.no_grad():
-            log_p = model(window).reshape(-1, len(vocab))[-1]  # (V,), those of the last character
+            log_p = model(window.to(device)).reshape(-1, len(vocab))[-1]  # (V,), those of the last character
         start += vocab.itos[log_p.argmax().item()]
     return start
 
@@ -397,10 +397,10 @@ class Result(NamedTuple):
     seconds: float
 
 
-def climb(rung: Rung, data: Data, args: argparse.Namespace, watchers: Sequence[lm.Callback] = ()) -> Result:
+def climb(rung: Rung, data: Data, args: argparse.Namespace, watchers: Sequence[lm.Callback] = (), device: Any = "cpu") -> Result:
     """Train one model as the lesson does, and let it write."""
     tinyrnn.manual_seed(args.seed)  # for each rung anew, so that none depends on which others are run
-    model = rung.model(len(data.vocab))
+    model = rung.model(len(data.vocab)).to(device)
     adam = optim.Adam(model.parameters(), weight_decay=rung.weight_decay)
     report, start = Report(), time.perf_counter()
 
@@ -445,7 +445,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=LADDER, metavar="NAME", help=f"run these: {', '.join(LADDER)}")
     parser.add_argument("--cycles", type=int, default=CYCLES, choices=range(5), help="of the LSTM's learning rate; the lesson has 4")
     parser.add_argument("--seed", type=int, default=1, help="of weights, order and dropout")
-    parser.add_argument("--device", default="cpu", choices=["cpu"], help="where to compute")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="where to compute: cpu, cuda, cuda:1; auto: a GPU, if one works")
     parser.add_argument("--save", metavar="FOLDER", help="keep the LSTM as it is at the end of every cycle")
     parser.add_argument("--plot", metavar="FILE", help="draw the training of the last rung")
     parser.add_argument("--smoke", action="store_true", help="seconds: an epoch each, on a text that every Python carries")
@@ -464,6 +464,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def run_rungs(args: argparse.Namespace) -> dict[str, Result]:
     """The rungs asked for, from the lowest to the highest."""
     results: dict[str, Result] = {}
+    device = devices.choose(args.device)
     names = [name for name in LADDER if name in args.only]
     plot = lm.Plot(args.plot, unit="char") if args.plot else None
     if args.save:
@@ -475,7 +476,7 @@ def run_rungs(args: argparse.Namespace) -> dict[str, Result]:
             data = make_stream(corpus) if rung.data == "stream" else make_windows(corpus, rung.data)
             print(f"==== {rung.data}: {len(data.train):,} batches, {len(data.vocab)} characters")
         print(f"-- {name}: {rung.model.__name__}")
-        results[name] = climb(rung, data, args, [plot] if plot and name == names[-1] else [])
+        results[name] = climb(rung, data, args, [plot] if plot and name == names[-1] else [], device)
     return results
 
 
@@ -484,7 +485,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(argv)
     try:
         results = run_rungs(args)
-    except (OSError, ImportError) as error:  # no corpus, no folder to write to, no matplotlib
+    except (OSError, ImportError, devices.DeviceError) as error:  # no corpus, no folder to write to, no matplotlib, no GPU
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -52,7 +52,7 @@ from itertools import pairwise
 from typing import Any
 
 import tinyrnn
-from tinyrnn import Tensor, lm, nn, optim, text
+from tinyrnn import Tensor, devices, lm, nn, optim, text
 from tinyrnn.nn import functional as F
 from tinyrnn.serialization import load_tensors, save_tensors
 from tinyrnn.text import corpora
@@ -120,7 +120,7 @@ class RNNModel(nn.Module):
         1,600 x 50,002 scores would be 320 MB, and their gradient too. They are made and used in blocks.
         """
         output, hidden = self.lstm(self.embed(words), hidden)
-        return F.linear_cross_entropy(output, self.linear.weight, self.linear.bias, target, reduction=reduction), hidden
+        return F.linear_cross_entropy(output, self.linear.weight, target, linear_bias=self.linear.bias, reduction=reduction), hidden
 
 
 def show_batches(batches: text.SequentialBatches, vocab: text.Vocab, count: int = 2) -> None:
@@ -134,12 +134,13 @@ def train(model: RNNModel, batches: Any, valid: Any, epochs: int, every: int, pa
     optimizer = optim.Adam(model.parameters(), lr=LEARNING_RATE)
     scheduler = optim.lr_scheduler.ExponentialLR(optimizer, DECAY)
     best, step, last, start = math.inf, 0, epochs * len(batches), time.perf_counter()
+    device = model.linear.weight.device
     for epoch in range(epochs):
         hidden = None
         for i, (words, target, continues) in enumerate(batches):  # (T, N) both
             # Every row goes on where it ended in the batch before, so the state is carried. Its history is cut off.
             hidden = lm.detach(hidden) if continues else None
-            loss, hidden = model.loss(words, target, hidden)
+            loss, hidden = model.loss(words.to(device), target.to(device), hidden)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), GRAD_CLIP, error_if_nonfinite=True)
@@ -166,7 +167,7 @@ def train(model: RNNModel, batches: Any, valid: Any, epochs: int, every: int, pa
     return best
 
 
-def run(words: str, seed: int, epochs: int, every: int, path: str, plot: lm.Plot | None = None) -> dict[str, float]:
+def run(words: str, seed: int, epochs: int, every: int, path: str, plot: lm.Plot | None = None, device: Any = "cpu") -> dict[str, float]:
     """The tutorial from its first batch to the words it writes. Returns what BANDS are about."""
     tinyrnn.manual_seed(seed)
     corpus, *held_out = build_corpora(words)
@@ -180,11 +181,11 @@ def run(words: str, seed: int, epochs: int, every: int, path: str, plot: lm.Plot
     print("<unk> are {:.1%}, {:.1%}, {:.1%} of them\n".format(*unknown))
     show_batches(batches, vocab)
 
-    model = RNNModel(V, EMBEDDING_SIZE, HIDDEN_SIZE)
+    model = RNNModel(V, EMBEDDING_SIZE, HIDDEN_SIZE).to(device)
     print(f"{model}\n\na model that knows nothing has a loss of about ln {V} = {math.log(V):.2f}")
     best = train(model, batches, valid, epochs, every, path, plot)
 
-    best_model = RNNModel(V, EMBEDDING_SIZE, HIDDEN_SIZE)
+    best_model = RNNModel(V, EMBEDDING_SIZE, HIDDEN_SIZE).to(device)
     best_model.load_state_dict(load_tensors(path)[0])
     print(f"best model: validation {lm.evaluate(best_model, valid)}\n            test {lm.evaluate(best_model, test)}")
     forgetful = lm.evaluate(best_model, [batch._replace(continues=False) for batch in valid]).per_token
@@ -214,7 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="The tutorial's word model of text8.")
     parser.add_argument("--full", action="store_true", help=f"all of text8, as the tutorial; without, its first {CHARACTERS:,} characters")
     parser.add_argument("--seed", type=int, default=1, help="of the random numbers (default 1)")
-    parser.add_argument("--device", choices=["cpu"], default="cpu", help="where to compute")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="where to compute: cpu, cuda, cuda:1; auto: a GPU, if one works")
     parser.add_argument("--save", metavar="FILE", default="text8_lm.safetensors", help="the best model goes here (default %(default)s)")
     parser.add_argument("--plot", metavar="FILE", help="draw losses and learning rate into this image (needs matplotlib)")
     parser.add_argument("--smoke", action="store_true", help="a few seconds on a small text that every Python carries")
@@ -227,18 +228,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ImportError, OSError, ValueError) as error:
         parser.error(f"--plot {error}")
     try:
+        device = devices.choose(args.device)
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "best.safetensors") if args.smoke or args.verify else args.save
             if args.smoke:
                 words = " ".join(text.default_corpus_text().lower().split())[:SMOKE_CHARACTERS]
-                run(words, args.seed, EPOCHS, SMOKE_EVERY, path, plot)
+                run(words, args.seed, EPOCHS, SMOKE_EVERY, path, plot, device)
                 return 0
             words, every = corpora.load("text8"), FULL_EVERY
             if not args.full:
                 words, every = words[:CHARACTERS], EVALUATE_EVERY
-            results = run(words, args.seed, EPOCHS, every, path, plot)
+            results = run(words, args.seed, EPOCHS, every, path, plot, device)
             return verify(results, BANDS) if args.verify else 0
-    except corpora.CorpusError as error:
+    except (corpora.CorpusError, devices.DeviceError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

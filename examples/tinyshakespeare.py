@@ -36,9 +36,10 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import tinyrnn
-from tinyrnn import lm, nn, optim, text
+from tinyrnn import devices, lm, nn, optim, text
 from tinyrnn.text import corpora
 
 # ---- Settings: torch-rnn's, which trains for 50 epochs (--epochs 50).
@@ -126,14 +127,14 @@ def expected(epoch: int) -> str:
     return f"  (expected {min(ours):.4f} to {max(ours):.4f}, PyTorch {min(pytorch):.4f} to {max(pytorch):.4f})"
 
 
-def train(corpus: text.Corpus, seed: int, epochs: int, known: bool = False, plot: lm.Plot | None = None) -> float:
+def train(corpus: text.Corpus, seed: int, epochs: int, known: bool = False, plot: lm.Plot | None = None, device: Any = "cpu") -> float:
     """Train a new model; returns the validation loss after the last epoch, in nats per character.
 
     ``known``: the text is the one that the stored curves are of.
     """
     tinyrnn.manual_seed(seed)
     batches, valid = split(corpus)
-    model = build_model(len(corpus.vocab))
+    model = build_model(len(corpus.vocab)).to(device)
     adam = optim.Adam(model.parameters(), lr=LEARNING_RATE)
     halving = optim.lr_scheduler.LambdaLR(adam, lambda step: 0.5 ** ((step // len(batches) + 1) // HALVE_EVERY))
     print(
@@ -158,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="torch-rnn's character model of Shakespeare, with the curve to expect.")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"times through the text (default {EPOCHS}; torch-rnn: 50)")
     parser.add_argument("--seed", type=int, default=1, help="of the random numbers (default 1)")
-    parser.add_argument("--device", choices=["cpu"], default="cpu", help="where to compute")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="where to compute: cpu, cuda, cuda:1; auto: a GPU, if one works")
     parser.add_argument("--plot", metavar="FILE", help="draw curves and samples into this image (needs matplotlib)")
     parser.add_argument("--smoke", action="store_true", help="a few seconds on a small text that every Python carries")
     parser.add_argument("--verify", action="store_true", help=f"{EPOCHS} epochs; does the validation loss end where it should?")
@@ -170,13 +171,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ImportError, OSError, ValueError) as error:
         parser.error(f"--plot {error}")
     try:
+        device = devices.choose(args.device)
         if args.smoke:
-            train(text.Corpus.from_text(text.default_corpus_text()[:SMOKE_CHARACTERS]), args.seed, SMOKE_EPOCHS, plot=plot)
+            small = text.Corpus.from_text(text.default_corpus_text()[:SMOKE_CHARACTERS])
+            train(small, args.seed, SMOKE_EPOCHS, plot=plot, device=device)
             return 0
         corpus = text.Corpus.from_text(corpora.load("tinyshakespeare"))
-        loss = train(corpus, args.seed, EPOCHS if args.verify else args.epochs, known=True, plot=plot)
+        loss = train(corpus, args.seed, EPOCHS if args.verify else args.epochs, known=True, plot=plot, device=device)
         return verify(loss, BAND) if args.verify else 0
-    except corpora.CorpusError as error:
+    except (corpora.CorpusError, devices.DeviceError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

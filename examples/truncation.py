@@ -107,7 +107,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tinyrnn
-from tinyrnn import lm, nn, optim, text
+from tinyrnn import devices, lm, nn, optim, text
 from tinyrnn.nn import functional as F
 
 # A character model of the text that every Python carries: no download, but slightly other numbers with another Python.
@@ -144,6 +144,11 @@ SMOKE = Sizes(characters=40_000, rows=16, windows=2, updates=60, distances=(5,))
 Gradient = dict[str, np.ndarray]
 
 
+def placed(batch: text.Batch, device: Any) -> text.Batch:
+    """The same batch where the model is."""
+    return batch._replace(inputs=batch.inputs.to(device), targets=batch.targets.to(device))
+
+
 # -- the gradient of a window, cut into pieces --
 
 
@@ -171,7 +176,7 @@ def gradient(model: lm.LanguageModel, window: text.Batch, k: int, between: str) 
     if between == "kept":
         total.backward()
         total = total.item()
-    return total, {name: p.grad.numpy().copy() for name, p in model.named_parameters()}
+    return total, {name: p.grad.cpu().numpy().copy() for name, p in model.named_parameters()}
 
 
 def flat(g: Gradient) -> np.ndarray:
@@ -302,7 +307,7 @@ def operations(loss: tinyrnn.Tensor) -> int:
         node = stack.pop()
         if node not in seen:
             seen.add(node)
-            stack += [parent for parent, index in node.next_functions if index >= 0]  # below 0: a weight
+            stack += [parent for parent, _ in node.next_functions if parent is not None and not hasattr(parent, "variable")]  # a weight
     return len(seen)
 
 
@@ -343,16 +348,18 @@ class Recall(nn.Module):
         return self.decoder(outputs[-1])
 
 
-def recall(distance: int, k: int, updates: int, seed: int, *, equal_cues: bool, between: str = "detached") -> tuple[float, float]:
+def recall(
+    distance: int, k: int, updates: int, seed: int, *, equal_cues: bool, between: str = "detached", device: Any = "cpu"
+) -> tuple[float, float]:
     """Train on the task; returns the share of right answers, and the largest gradient that an embedding of a cue ever got."""
     generator = tinyrnn.manual_seed(seed).numpy
-    model = Recall(equal_cues)
+    model = Recall(equal_cues).to(device)
     adam = optim.Adam(model.parameters(), lr=RECALL_RATE)
 
     def draw(rows: int) -> tuple[tinyrnn.Tensor, tinyrnn.Tensor]:
         symbols = generator.integers(CUES, CUES + NOISE, size=(distance + 1, rows))  # (T, N)
         symbols[0] = generator.integers(CUES, size=rows)
-        return tinyrnn.tensor(symbols), tinyrnn.tensor(symbols[0])
+        return tinyrnn.tensor(symbols, device=device), tinyrnn.tensor(symbols[0], device=device)
 
     reached = 0.0
     for _ in range(updates):
@@ -368,7 +375,7 @@ def recall(distance: int, k: int, updates: int, seed: int, *, equal_cues: bool, 
     return right, reached
 
 
-def out_of_reach(sizes: Sizes, seed: int) -> dict[tuple[int, int], float]:
+def out_of_reach(sizes: Sizes, seed: int, device: Any = "cpu") -> dict[tuple[int, int], float]:
     """Print which truncation learns to bridge which distance; returns the shares of right answers by (k, distance)."""
     print_distances(sizes)
     found = {}
@@ -376,7 +383,7 @@ def out_of_reach(sizes: Sizes, seed: int) -> dict[tuple[int, int], float]:
         for distance in sizes.distances:
             reach = min(k, distance + 1)  # there is nothing before the cue
             if (reach, distance) not in found:
-                found[reach, distance], reached = recall(distance, reach, sizes.updates, seed, equal_cues=True)
+                found[reach, distance], reached = recall(distance, reach, sizes.updates, seed, equal_cues=True, device=device)
                 if reach <= distance:
                     check(f"k = {k}: the largest gradient of the cues' embeddings, {distance} steps before the loss", reached)
             found[k, distance] = found[reach, distance]
@@ -384,13 +391,13 @@ def out_of_reach(sizes: Sizes, seed: int) -> dict[tuple[int, int], float]:
     return found
 
 
-def traces(sizes: Sizes, seed: int) -> dict[tuple[str, int], float]:
+def traces(sizes: Sizes, seed: int, device: Any = "cpu") -> dict[tuple[str, int], float]:
     """Print what a carried state is worth where no gradient reaches; returns the shares of right answers by (state, distance)."""
     print_distances(sizes)
     found = {}
     for between, name in (("detached", "carried and detached"), ("reset", "reset to zeros")):
         for d in sizes.distances:
-            found[between, d], _ = recall(d, SHORT, sizes.updates, seed, equal_cues=False, between=between)
+            found[between, d], _ = recall(d, SHORT, sizes.updates, seed, equal_cues=False, between=between, device=device)
         print(f"   k = {SHORT}, state {name:<26}" + "".join(f"{found[between, d]:18.3f}" for d in sizes.distances))
     return found
 
@@ -410,7 +417,7 @@ def fit(model: lm.LanguageModel, train: text.Corpus, valid: text.Corpus) -> floa
     return run.history[-1]["valid"]
 
 
-def run(seed: int, sizes: Sizes) -> dict[str, float]:
+def run(seed: int, sizes: Sizes, device: Any = "cpu") -> dict[str, float]:
     """Everything, printed; returns the numbers that ``--verify`` looks at.
 
     Raises:
@@ -419,8 +426,8 @@ def run(seed: int, sizes: Sizes) -> dict[str, float]:
     corpus = text.Corpus.from_text(text.default_corpus_text()[: sizes.characters])
     train, valid = corpus.split(0.9)
     tinyrnn.manual_seed(seed)
-    model = lm.LanguageModel(len(corpus.vocab), EMBEDDING, HIDDEN, cell=CELL).to(tinyrnn.float64)
-    window = next(iter(text.SequentialBatches(valid.ids, STEPS, sizes.rows)))  # (T, N)
+    model = lm.LanguageModel(len(corpus.vocab), EMBEDDING, HIDDEN, cell=CELL).to(device, tinyrnn.float64)
+    window = placed(next(iter(text.SequentialBatches(valid.ids, STEPS, sizes.rows))), device)  # (T, N)
     print(f"A character model, {CELL} with {HIDDEN} units, of the Python language reference: ", end="")
     print(f"{len(train):,} characters to train on, {len(valid):,} to validate")
 
@@ -437,18 +444,19 @@ def run(seed: int, sizes: Sizes) -> dict[str, float]:
     print("   (Reset before every step, W_hh meets nothing but zeros: its gradient is 0.)")
 
     print(f"\n3. Averaging takes away noise, not bias: mean gradients over windows of {STEPS} x {TRAIN_ROWS} characters, trained model")
-    mean = averages(model, list(itertools.islice(text.SequentialBatches(train.ids, STEPS, TRAIN_ROWS), sizes.windows)))
+    windows = itertools.islice(text.SequentialBatches(train.ids, STEPS, TRAIN_ROWS), sizes.windows)
+    mean = averages(model, [placed(one, device) for one in windows])
 
     print("\n4. detach() forgotten")
-    forgotten(model, list(itertools.islice(text.SequentialBatches(train.ids, 10, 8), 32)))
+    forgotten(model, [placed(batch, device) for batch in itertools.islice(text.SequentialBatches(train.ids, 10, 8), 32)])
 
     print("\n5. Out of reach: name the cue that came first, then noise. The cues' embeddings start equal: only a gradient that reaches")
     print("   back to the cue can make them differ. Where it does not, theirs is exactly 0, and nothing is ever learnt")
-    reach = out_of_reach(sizes, seed)
+    reach = out_of_reach(sizes, seed, device)
 
     print("\n6. Carried and detached is not reset: cues that differ from the start leave a trace in the state, gone after ten steps")
     print(f"   or twenty. A gradient that reaches back {SHORT - 1} steps can teach a network to read it, and to keep it, while it is there")
-    trace = traces(sizes, seed)
+    trace = traces(sizes, seed, device)
 
     inside = [share for (k, distance), share in reach.items() if k > distance]
     outside = [share for (k, distance), share in reach.items() if k <= distance]
@@ -495,7 +503,7 @@ def verify(facts: dict[str, float]) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it; returns the exit code: 0 done, 1 a fact does not hold, 130 interrupted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", choices=("cpu",), default="cpu", help="where to compute")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="where to compute: cpu, cuda, cuda:1; auto: a GPU, if one works")
     parser.add_argument("--seed", type=int, default=SEED, help="of weights and data")
     parser.add_argument("--smoke", action="store_true", help="a small piece of the text and short trainings: seconds")
     parser.add_argument("--verify", action="store_true", help="compare with stored bands; exit code 1 outside of them")
@@ -503,9 +511,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.smoke and args.verify:
         parser.error("--verify checks the documented sizes, --smoke runs smaller ones")
     try:
-        facts = run(args.seed, SMOKE if args.smoke else DOCUMENTED)
+        facts = run(args.seed, SMOKE if args.smoke else DOCUMENTED, devices.choose(args.device))
         return 0 if not args.verify or verify(facts) else 1
-    except AssertionError as error:
+    except (AssertionError, devices.DeviceError) as error:
         print(f"truncation: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

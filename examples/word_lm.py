@@ -52,7 +52,7 @@ import time
 from collections.abc import Sequence
 
 import tinyrnn
-from tinyrnn import lm, text
+from tinyrnn import devices, lm, text
 from tinyrnn.nn.utils import clip_grad_norm_
 from tinyrnn.text import corpora
 
@@ -90,7 +90,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--dropout", type=float, default=0.2, help="after the embedding, between layers, after the recurrence")
     parser.add_argument("--tied", action="store_true", help="one matrix for embedding and output")
     parser.add_argument("--seed", type=int, default=1111, help="equal seeds give equal runs")
-    parser.add_argument("--device", default="cpu", choices=["cpu"], help="where to compute")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="where to compute: cpu, cuda, cuda:1; auto: a GPU, if one works")
     parser.add_argument("--log-interval", type=positive, default=200, metavar="N", help="batches between log lines")
     parser.add_argument("--save", default="word_lm.safetensors", metavar="FILE", help="where the best model goes")
     parser.add_argument("--plot", metavar="FILE", help="draw losses and learning rate into this image (needs matplotlib)")
@@ -146,13 +146,14 @@ def train(
     model.train()  # dropout is on
     parameters = list(model.parameters())
     since, start, state = lm.Score(0.0, 0), time.perf_counter(), None
+    device = parameters[0].device
     for batch, (inputs, targets, continues) in enumerate(batches, start=1):  # (T, N) and (T, N)
         # Every row of a batch goes on where it ended in the batch before, so the state is carried. Its history is not:
         # with it, backward() would go back to the beginning of the text.
         state = lm.detach(state) if continues else None  # h and c of all layers, (L, N, H) each; None is zeros
 
         model.zero_grad()
-        loss, state = model.loss(inputs, targets, state)  # in nats, the mean over T * N words
+        loss, state = model.loss(inputs.to(device), targets.to(device), state)  # in nats, the mean over T * N words
         loss.backward()
         norm = clip_grad_norm_(parameters, args.clip)  # of all gradients together, before
         if not math.isfinite(loss.item() + norm.item()):
@@ -229,14 +230,15 @@ def run(args: argparse.Namespace, path: str, plot: lm.Plot | None) -> dict[str, 
     batches = text.SequentialBatches(ids[0], args.bptt, args.batch_size)
     valid, test = (text.SequentialBatches(one, args.bptt, EVAL_ROWS, exact=True) for one in ids[1:])
 
+    device = devices.choose(args.device)
     tinyrnn.manual_seed(args.seed)
-    model = lm.LanguageModel(len(vocab), args.emsize, args.nhid, args.nlayers, MODELS[args.model], args.dropout, args.tied)
+    model = lm.LanguageModel(len(vocab), args.emsize, args.nhid, args.nlayers, MODELS[args.model], args.dropout, args.tied).to(device)
     weights = sum(p.numel() for p in model.parameters())
     print(f"{args.model} with {weights:,} parameters; before training the loss is about ln V = {math.log(len(vocab)):.2f}")
     if not fit(model, vocab, batches, valid, args, path, plot):
         return {}
 
-    model = lm.load_checkpoint(path).model
+    model = lm.load_checkpoint(path).model.to(device)
     score = lm.evaluate(model, test)
     print("=" * RULE)
     print(f"| End of training | test loss {score.per_token:5.2f} | test ppl {score.perplexity:8.2f}")
@@ -261,7 +263,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         plot = lm.Plot(args.plot, unit="word") if args.plot else None
         with tempfile.TemporaryDirectory() as folder:
             facts = run(args, args.save or os.path.join(folder, "best.safetensors"), plot)
-    except (ImportError, OSError, ValueError, FloatingPointError) as error:
+    except (ImportError, OSError, ValueError, FloatingPointError, devices.DeviceError) as error:
         print(f"word_lm: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -130,3 +130,18 @@ def test_a_row_in_which_something_is_missing():
     assert math.isclose(row["floor_ratio"], 2 / (1000 * w.flops() / 1e12))
     assert report.geometric_mean([None]) is None and math.isclose(report.geometric_mean([None, 1, 4]), 2)
     assert "karpathy" in report.table([row])
+
+
+def test_the_gpu_checklist_says_why_it_cannot_run(monkeypatch, capsys):
+    from benchmarks import gpu_checklist
+
+    with pytest.raises(SystemExit) as ended:
+        gpu_checklist.main(["--help"])
+    assert ended.value.code == 0 and "--no-suite" in capsys.readouterr().out
+
+    def init():
+        raise RuntimeError("no GPU here: buy one")
+
+    monkeypatch.setattr(gpu_checklist.tinyrnn.cuda, "init", init)
+    assert gpu_checklist.main([]) == 1
+    assert capsys.readouterr().err == "no GPU here: buy one\n"

@@ -8,7 +8,7 @@ import types
 import pytest
 
 import tinyrnn
-from tinyrnn import backend, nn
+from tinyrnn import backend, devices, nn
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,51 @@ def test_why_a_gpu_cannot_be_used(monkeypatch, count, said):
     monkeypatch.setitem(sys.modules, "cupy", fake)
     with pytest.raises(RuntimeError, match=said):
         tinyrnn.ones(2).cuda()
+
+
+# -- which device a program takes --
+
+
+def test_auto_takes_the_cpu_where_there_is_no_gpu_and_says_so_in_a_word(without_cupy, capsys):
+    assert devices.choose("auto") == devices.choose() == devices.choose("cpu") == tinyrnn.device("cpu")
+    assert capsys.readouterr().err == "device: cpu\n" * 2  # nobody needs to be told what they have asked for
+
+
+def test_auto_says_why_a_gpu_is_passed_over_and_takes_one_that_works(monkeypatch, capsys):
+    monkeypatch.setattr(devices, "why_no_cuda", lambda: "its driver is too old")
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: object())
+    assert devices.choose("auto").type == "cpu"
+    monkeypatch.setattr(devices, "why_no_cuda", lambda: None)
+    monkeypatch.setattr(devices, "name_of", lambda where: "GeForce")
+    assert devices.choose("auto") == tinyrnn.device("cuda")
+    assert capsys.readouterr().err == "device: cpu (its driver is too old)\ndevice: cuda (GeForce)\n"
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:1", "gpu", "cuda:x", ""])
+def test_what_cannot_be_chosen_is_an_error(without_cupy, name):
+    said = "pip install" if name in ("cuda", "cuda:1") else "Expected one of|Invalid device string"
+    with pytest.raises(devices.DeviceError, match=f"--device {name}: .*({said})"):
+        devices.choose(name)
+
+
+# -- torch.cuda --
+
+
+def test_without_a_gpu_what_needs_one_says_why(without_cupy):
+    cuda = tinyrnn.cuda
+    assert not cuda.is_initialized() and not cuda.is_bf16_supported()
+    assert cuda.memory_reserved() == cuda.max_memory_allocated() == cuda.max_memory_reserved() == 0
+    cuda.reset_peak_memory_stats()
+    cuda.manual_seed_all(3)
+    assert cuda.initial_seed() == 3
+    cuda.seed()
+    assert cuda.initial_seed() != 3
+    needy = (
+        cuda.init, cuda.current_device, cuda.synchronize, cuda.get_device_name, cuda.get_device_capability,
+        cuda.get_device_properties, cuda.mem_get_info, lambda: cuda.set_device(0), lambda: cuda.device(0).__enter__(),
+    )  # fmt: skip
+    for ask in needy:
+        with pytest.raises(RuntimeError, match="pip install"):
+            ask()
+    with pytest.raises(AttributeError, match="float32"):
+        cuda.amp  # noqa: B018

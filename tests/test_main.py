@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import tinyrnn
-from tinyrnn import lm, text
+from tinyrnn import devices, lm, text
 from tinyrnn.__main__ import build_parser, main
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -38,9 +38,14 @@ def cli(capsys):
     def call(*argv):
         code = main([str(a) for a in argv])
         out, err = capsys.readouterr()
-        return code, out, err
+        return code, out, complaint(err)
 
     return call
+
+
+def complaint(err):
+    """What it wrote to standard error beside where it computes."""
+    return re.sub(r"^device: .+\n", "", err, flags=re.MULTILINE)
 
 
 @pytest.fixture
@@ -467,7 +472,7 @@ def test_a_reader_that_is_not_there(capsys, monkeypatch):
     with open(writer, "w") as broken:
         monkeypatch.setattr(sys, "stdout", broken)
         assert main(["generate", "m"]) == 1
-    assert capsys.readouterr().err == ""
+    assert complaint(capsys.readouterr().err) == ""
 
 
 @pytest.mark.usefixtures("trained")
@@ -475,6 +480,23 @@ def test_output_may_be_captured():
     with contextlib.redirect_stdout(io.StringIO()) as out:
         assert main(["generate", "m", "--prefix", "the", "--length", "5"]) == 0
     assert len(out.getvalue()) == 9
+
+
+def test_where_it_computes(capsys, monkeypatch):
+    monkeypatch.setattr(devices, "why_no_cuda", lambda: "no GPU here")
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: None)
+    assert main(["train", "t.txt", *SMALL]) == main(["generate", "m", "--device", "auto"]) == 0
+    assert capsys.readouterr().err == "device: cpu\n" * 2
+    assert main(["train", "t.txt", *SMALL, "--device", "cpu"]) == main(["generate", "m", "--device", "cpu"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("command", [["train", "t.txt", *SMALL], ["generate", "m"]])
+@pytest.mark.parametrize(("device", "said"), [("cuda:99", "--device cuda:99: .+"), ("gpu", "--device gpu: Expected one of cpu, cuda .*")])
+@pytest.mark.usefixtures("trained")
+def test_a_device_that_is_not_there(cli, capsys, command, device, said):
+    capsys.readouterr()
+    complains(cli(*command, "--device", device), said)
 
 
 def test_standard_input(cli, monkeypatch):
@@ -541,7 +563,7 @@ def test_ctrl_c(start, when, options, said, epoch):
     time.sleep(0.3 if "--valid" in options else 0)  # the last batch is not over when its line is out
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and err == ""
+    assert process.returncode == 130 and complaint(err) == ""
     assert out.endswith(f"\n{said}\n")
     info = lm.load_checkpoint("m").info
     assert info["epoch"] == epoch and (info["valid_nats"] is None) == ("before" in said)
@@ -555,7 +577,7 @@ def test_ctrl_c_early_leaves_the_checkpoint_of_an_earlier_run(start, trained):
     lines_until(process, r"\| epoch   1 \|     2/")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and err == ""
+    assert process.returncode == 130 and complaint(err) == ""
     assert out.endswith("\nInterrupted before there was a best checkpoint. m is the one that was there before\n")
     assert Path("m").read_bytes() == before
 
@@ -568,7 +590,7 @@ def test_ctrl_c_twice_ends_at_once(start):
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and err == "tinyrnn: error: interrupted. Nothing was saved.\n"
+    assert process.returncode == 130 and complaint(err) == "tinyrnn: error: interrupted. Nothing was saved.\n"
     assert os.listdir() == ["t.txt"]
 
 
@@ -585,7 +607,7 @@ def test_a_reader_that_goes_away(start):
     process = start("train", "t.txt", *LONG)
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(60) == 1 and process.stderr.read() == ""
+    assert process.wait(60) == 1 and complaint(process.stderr.read()) == ""
     assert set(os.listdir()) <= {"m", "t.txt"}
 
 
@@ -595,16 +617,17 @@ def test_output_that_has_nowhere_to_go(start):
         closed = subprocess.run(
             ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "tinyrnn", *argv],
             stderr=subprocess.PIPE,
+            text=True,
             env=environment(),
             check=False,
         )
-        assert (closed.returncode, closed.stderr) == (0, b"")
+        assert (closed.returncode, complaint(closed.stderr)) == (0, "")
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full")
     with open("/dev/full", "w") as full:
         for argv in (["generate", "m"], ["train", "t.txt", *SMALL]):
             process = start(*argv, stdout=full)
-            assert process.communicate()[1] == "tinyrnn: error: standard output: No space left on device\n"
+            assert complaint(process.communicate()[1]) == "tinyrnn: error: standard output: No space left on device\n"
             assert process.returncode == 1
 
 
@@ -612,12 +635,12 @@ def test_a_terminal_that_cannot_show_a_symbol(start):
     Path("t.txt").write_text("猫" * 900)
     process = start("train", "t.txt", *SMALL, env=environment(PYTHONIOENCODING="ascii"))
     out, err = process.communicate()
-    assert (process.returncode, err) == (0, "") and out.endswith("\n" + "?" * 50 + "\n")  # 30 of prompt and 20 of sample
+    assert (process.returncode, complaint(err)) == (0, "") and out.endswith("\n" + "?" * 50 + "\n")  # 30 of prompt and 20 of sample
 
 
 def test_a_pipeline():
     tinyrnn = f"{sys.executable} -m tinyrnn"
     command = f"{tinyrnn} train - {' '.join(SMALL)} < t.txt > log && {tinyrnn} generate m --length 5000 | head -c 9"
     result = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment(), check=False)
-    assert (result.returncode, result.stderr, len(result.stdout)) == (0, "", 9)
+    assert (result.returncode, complaint(result.stderr), len(result.stdout)) == (0, "", 9)
     assert "saved: m" in Path("log").read_text()

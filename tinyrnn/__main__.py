@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tinyrnn
+from tinyrnn.devices import DeviceError, choose
 from tinyrnn.serialization import replacing
 
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
@@ -86,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="the learning rate rises and falls, or is quartered when validation does not improve, or stays",
     )  # fmt: skip
     train.add_argument("--clip", type=_positive(float), default=1.0, metavar="NORM", help="scale gradients whose norm is larger")
+    _add_device(train)
     train.add_argument("--seed", type=int, default=1, help="equal seeds give equal runs")
     train.add_argument("--log-interval", type=_positive(int), default=100, metavar="N", help="batches between log lines")
     train.add_argument("--save", default="tinyrnn-lm.safetensors", metavar="CHECKPOINT", help="where the best model goes")
@@ -104,6 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
     generate.add_argument("--temperature", type=_positive(float, zero=True), default=0.8, help="0: always the best token; 1: as learnt")
     generate.add_argument("--top-k", type=_positive(int), metavar="K", help="choose among the K best")
     generate.add_argument("--top-p", type=_positive(float), metavar="P", help="choose among the best that together reach probability P")
+    _add_device(generate)
     generate.add_argument("--seed", type=int, default=None, help="equal seeds write equal texts (default: a new one each time)")
     generate.set_defaults(run=run_generate)
 
@@ -119,6 +122,11 @@ def build_parser() -> argparse.ArgumentParser:
     get.add_argument("names", nargs="+", type=_corpus_name, metavar="NAME", help="a name that list shows")
     get.set_defaults(run=run_data_get)
     return parser
+
+
+def _add_device(command: argparse.ArgumentParser) -> None:
+    words = "cpu, cuda, or cuda:1 and so on; auto takes a GPU if one works"
+    command.add_argument("--device", default="auto", metavar="DEVICE", help=words)
 
 
 def _read_corpus(args: argparse.Namespace) -> Any:
@@ -175,8 +183,9 @@ def run_train(args: argparse.Namespace) -> int:
         rows = min(10, max(1, (len(valid) - 1) // args.bptt))
         validation = text.SequentialBatches(valid.ids, args.bptt, rows, exact=True)
 
+    device = choose(args.device)
     tinyrnn.manual_seed(args.seed)
-    model = lm.LanguageModel(V, args.emsize, args.nhid, args.nlayers, args.cell, args.dropout, args.tied)
+    model = lm.LanguageModel(V, args.emsize, args.nhid, args.nlayers, args.cell, args.dropout, args.tied).to(device)
     optimizer = optim.Adam(model.parameters(), lr=args.lr)
     schedule = plateau = None
     if args.schedule == "onecycle":
@@ -216,7 +225,7 @@ def run_train(args: argparse.Namespace) -> int:
         best = lm.load_checkpoint(args.save)
         prompt = "" if valid is None else best.vocab.decode(valid.ids[: 30 if args.level == "char" else 6])
         print("-" * 100)
-        print(prompt + " " * (args.level == "word") + lm.generate(best.model, best.vocab, prompt, args.sample, temperature=0.6))
+        print(prompt + " " * (args.level == "word") + lm.generate(best.model.to(device), best.vocab, prompt, args.sample, temperature=0.6))
     return 0
 
 
@@ -246,6 +255,7 @@ def run_generate(args: argparse.Namespace) -> int:
     if args.top_p is not None and args.top_p > 1:
         raise UserError(f"--top-p is a probability, at most 1, got {args.top_p}")
     model, vocab, _ = lm.load_checkpoint(args.checkpoint)
+    model.to(choose(args.device))
     generator = tinyrnn.Generator()
     generator.seed() if args.seed is None else generator.manual_seed(args.seed)
     written = lm.generate(
@@ -304,7 +314,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         message, code = f"{error.filename or 'standard output'}: {error.strerror or error}", 1
     except MemoryError as error:
         message, code = f"not enough memory; reduce the sizes. {error}", 1
-    except (UserError, ValueError) as error:
+    except (UserError, ValueError, DeviceError) as error:
         message, code = str(error), 1
     if message:
         print(f"tinyrnn: error: {message}", file=sys.stderr)

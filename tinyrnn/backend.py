@@ -166,7 +166,16 @@ def error_function(array: Array) -> Array:
     return special.erf(array)
 
 
-_host_erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none of its own
+def complementary_error_function(array: Array) -> Array:
+    """1 - erf of each element."""
+    if xp_of(array) is np:
+        return np.asarray(_host_erfc(array)).astype(array.dtype)
+    from cupyx.scipy import special
+
+    return special.erfc(array)
+
+
+_host_erf, _host_erfc = (np.frompyfunc(f, 1, 1) for f in (math.erf, math.erfc))  # NumPy has none of its own
 
 
 def scatter_add(out: Array, index: Any, values: Array) -> None:

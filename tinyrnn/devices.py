@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from .backend import Array, cupy, to_host, xp_of
+from .backend import Array, cupy, to_host, why_no_cuda, xp_of
 
 
 class device:
@@ -55,6 +59,20 @@ class device:
     def __reduce__(self) -> tuple:
         return device, (self.type, self.index)
 
+    def __enter__(self) -> device:
+        global default
+        _before.append(default)
+        default = self
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        global default
+        default = _before.pop()
+
+
+default: device | None = None  # where new tensors go unless told; ``with device("cuda"):`` and set_default_device change it
+_before: list[device | None] = []
+
 
 def device_of(array: Array) -> device:
     """Where an array lives."""
@@ -81,10 +99,81 @@ def place(array: Array, where: Any) -> Array:
     where = device(where)
     if where.type == "cpu":
         return to_host(array)
-    xp = cupy()
-    count = xp.cuda.runtime.getDeviceCount()
-    index = xp.cuda.runtime.getDevice() if where.index is None else where.index
-    if index >= count:
-        raise RuntimeError(f"CUDA error: invalid device ordinal: {where} was asked for, but there are {count} devices, from cuda:0")
-    with xp.cuda.Device(index):
+    with _gpu(where) as xp:
         return xp.asarray(array)
+
+
+def made_on(where: Any, make: str, *args: Any) -> Array:
+    """What the function ``make`` of the array library returns, made on a device (``None``: the computer's memory)."""
+    if where is None or (where := device(where)).type == "cpu":
+        return getattr(np, make)(*args)
+    with _gpu(where) as xp:
+        return getattr(xp, make)(*args)
+
+
+@contextmanager
+def _gpu(where: device) -> Iterator[Any]:
+    """CuPy, with that GPU as the current one."""
+    with cupy().cuda.Device(number_of(where)):
+        yield cupy()
+
+
+class DeviceError(RuntimeError):
+    """A device that was asked for cannot be used; the message says why and what to do."""
+
+
+def choose(name: str = "auto") -> device:
+    """What ``--device`` of a program means: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, or ``"auto"``.
+
+    ``"auto"`` is the GPU, if a kernel, a matrix product and a copy back have worked there, else the CPU; one line on
+    standard error says which it is.
+
+    >>> choose("cpu")
+    device(type='cpu')
+
+    Raises:
+        DeviceError: it is not there, cannot be used, or there is no such name.
+    """
+    if name != "auto":
+        try:
+            chosen = device(name)
+            place(np.empty(0), chosen)
+        except RuntimeError as error:
+            raise DeviceError(f"--device {name}: {error}") from error
+        return chosen
+    why = why_no_cuda()
+    if why is None:
+        chosen = device("cuda")
+        said = f"cuda ({name_of(chosen)})"
+    else:
+        chosen = CPU
+        said = "cpu" if importlib.util.find_spec("cupy") is None else f"cpu ({why})"  # who has no CuPy did not ask
+    print(f"device: {said}", file=sys.stderr)
+    return chosen
+
+
+def number_of(where: Any) -> int:
+    """Which GPU is meant by a device, its number, its name, or ``None`` for the current one.
+
+    Raises:
+        RuntimeError: it is not there, or no GPU can be used.
+        ValueError: it is the CPU.
+    """
+    xp = cupy()
+    index: Any = where
+    if where is not None and not isinstance(where, int):
+        asked = device(where)
+        if asked.type != "cuda":
+            raise ValueError(f"Expected a cuda device, but got: {asked}")
+        index = asked.index
+    if index is None or index < 0:
+        return xp.cuda.runtime.getDevice()
+    count = xp.cuda.runtime.getDeviceCount()
+    if index >= count:
+        raise RuntimeError(f"CUDA error: invalid device ordinal: cuda:{index} was asked for, but there are {count} devices, from cuda:0")
+    return index
+
+
+def name_of(where: Any = None) -> str:
+    """What the maker of a GPU calls it."""
+    return cupy().cuda.runtime.getDeviceProperties(number_of(where))["name"].decode()

@@ -150,3 +150,72 @@ def result_type(*operands: Any) -> np.dtype:
             result = _promote(result, d)
     assert result is not None, "result_type needs at least one operand"
     return result
+
+
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """The dtype that holds the values of both. ``torch.promote_types``."""
+    return from_numpy_dtype(_promote(as_numpy_dtype(type1), as_numpy_dtype(type2)))
+
+
+def can_cast(from_: dtype, to: dtype) -> builtins.bool:
+    """Whether a result of one dtype may be written into a tensor of the other: to no lower kind. ``torch.can_cast``."""
+    source, target = as_numpy_dtype(from_).kind, as_numpy_dtype(to).kind
+    return _KIND_RANK[source] <= _KIND_RANK[target]
+
+
+class finfo:
+    """The limits of a floating dtype, the default one unless given. ``torch.finfo``.
+
+    >>> import tinyrnn
+    >>> tinyrnn.finfo(tinyrnn.float32).max
+    3.4028234663852886e+38
+    """
+
+    def __init__(self, type: dtype | None = None) -> None:
+        d = _default if type is None else type
+        if not d.is_floating_point:
+            raise TypeError(f"finfo() requires a floating point input type, got {d}. Use iinfo")
+        known = np.finfo(d.numpy)
+        self.dtype, self.bits = d.name, known.bits
+        self.eps, self.max, self.min = builtins.float(known.eps), builtins.float(known.max), builtins.float(known.min)
+        self.tiny = self.smallest_normal = builtins.float(known.smallest_normal)
+        self.resolution = builtins.float(known.resolution)
+
+    def __repr__(self) -> str:
+        shown = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        return f"finfo({', '.join(f'{name}={getattr(self, name):g}' for name in shown)}, dtype={self.dtype})"
+
+
+class iinfo:
+    """The limits of an integer dtype. ``torch.iinfo``."""
+
+    def __init__(self, type: dtype) -> None:
+        if type.numpy.kind not in "iu":
+            raise TypeError(f"iinfo() requires an integer input type, got {type}. Use finfo")
+        known = np.iinfo(type.numpy)
+        self.dtype, self.bits, self.min, self.max = type.name, known.bits, builtins.int(known.min), builtins.int(known.max)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+
+class layout:
+    """How elements lie in memory; ``strided`` is the only way. ``torch.layout``."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{module}.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+class memory_format(layout):
+    """In what order; the formats there are leave it as it is, or put it in reading order. ``torch.memory_format``."""
+
+
+strided = layout("strided")
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")

@@ -40,6 +40,14 @@ def gradcheck(
     rtol: float = 1e-3,
     raise_exception: bool = True,
     nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
+    fast_mode: bool = False,
+    masked: bool | None = None,
 ) -> bool:
     """Whether the derivatives of ``func`` are right at ``inputs``. ``torch.autograd.gradcheck``.
 
@@ -51,6 +59,9 @@ def gradcheck(
         raise_exception: raise instead of returning ``False``.
         nondet_tol: how much two backward passes over the same inputs may differ.
 
+    PyTorch's ``fast_mode`` is accepted: every entry is checked nevertheless. So are ``masked``, ``check_undefined_grad`` and
+    ``check_grad_dtypes``, which test what the engine sees to for every operation.
+
     >>> import tinyrnn
     >>> x = tinyrnn.tensor([0.5, -1.0], requires_grad=True)
     >>> tinyrnn.autograd.gradcheck(lambda x: x.tanh() * x, x)
@@ -60,6 +71,8 @@ def gradcheck(
         ValueError: no input requires grad.
         GradcheckError: a derivative is wrong; input, element and both values are named.
     """
+    if check_batched_grad or check_batched_forward_grad or check_forward_ad or not check_backward_ad:
+        raise NotImplementedError("gradcheck(): there is no forward-mode differentiation and no vmap here to be checked")
     tensors = _in_double(inputs)
     try:
         _check_that_copies_are_used(func, tensors)
@@ -79,14 +92,24 @@ def gradgradcheck(
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False,
     raise_exception: bool = True,
     nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    fast_mode: bool = False,
+    masked: bool = False,
 ) -> bool:
     """Whether the second derivatives of ``func`` are right: :func:`gradcheck` of its gradients.
 
     ``grad_outputs`` weigh the outputs and are differentiated too; random ones are drawn if none are given.
     The other arguments are those of :func:`gradcheck`. ``torch.autograd.gradgradcheck``.
     """
+    if check_batched_grad or check_fwd_over_rev or not check_rev_over_rev:
+        raise NotImplementedError("gradgradcheck(): there is no forward-mode differentiation and no vmap here to be checked")
     tensors = _in_double(inputs)
     count = len(tensors)
     with enable_grad():

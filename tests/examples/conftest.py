@@ -18,7 +18,7 @@ def ends_without_a_traceback(monkeypatch, capsys):
 
         monkeypatch.setattr(corpora, "load", absent)
         assert main([]) == 1
-        assert capsys.readouterr().err == "cannot download it\n"
+        assert capsys.readouterr().err == "device: cpu\ncannot download it\n"
         monkeypatch.setattr(corpora, "load", interrupted)
         assert main([]) == 130
         for options in wrong:

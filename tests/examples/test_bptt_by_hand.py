@@ -63,13 +63,13 @@ def test_a_number_outside_its_band_fails(monkeypatch, capsys):
     facts = {name: low for name, (low, _) in bptt_by_hand.BANDS.items()}
     assert bptt_by_hand.verify(facts)
     facts["cosine, detached before every step"] = 1.0  # as if nothing had been cut
-    monkeypatch.setattr(bptt_by_hand, "run", lambda seed: facts)
+    monkeypatch.setattr(bptt_by_hand, "run", lambda seed, device: facts)
     assert bptt_by_hand.main(["--verify"]) == 1 and bptt_by_hand.main([]) == 0
     assert capsys.readouterr().out.count("FAILED") == 1
 
 
 def test_ctrl_c(monkeypatch):
-    def interrupted(seed):
+    def interrupted(seed, device):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bptt_by_hand, "run", interrupted)

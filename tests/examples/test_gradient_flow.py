@@ -72,7 +72,7 @@ def test_fails_when_the_radius_is_another(monkeypatch, capsys):
 def test_picture(tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install tinyrnn[plot]")
     curves = dict.fromkeys([*gradient_flow.BANDS, "RNN, radius 1.5"], STEPS * -0.1)
-    monkeypatch.setattr(gradient_flow, "run", lambda seed: curves)
+    monkeypatch.setattr(gradient_flow, "run", lambda seed, device: curves)
     path = tmp_path / "flow.svg"
     assert gradient_flow.main(["--plot", str(path)]) == 0
     assert path.stat().st_size > 10_000 and f"saved: {path}" in capsys.readouterr().out
@@ -89,7 +89,7 @@ def test_picture_without_matplotlib(monkeypatch, capsys):
 
 
 def test_ctrl_c(monkeypatch):
-    def interrupted(seed):
+    def interrupted(seed, device):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(gradient_flow, "run", interrupted)

@@ -1,5 +1,7 @@
 """``python -m examples``: what it says of a script stands in the script's docstring."""
 
+import importlib
+import re
 import subprocess
 import sys
 
@@ -32,6 +34,14 @@ def test_lists_every_script():
     done = subprocess.run([sys.executable, "-m", "examples"], cwd=ROOT, capture_output=True, text=True, check=True)
     named = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
     assert named == sorted(path.stem for path in (ROOT / "examples").glob("[!_]*.py"))
+
+
+@pytest.mark.parametrize("name", [e.name for e in examples()])
+def test_a_device_that_is_not_there_is_an_error_in_a_line(name, capsys):
+    main = importlib.import_module(f"examples.{name}").main
+    for device, said in (("cuda:99", ".+"), ("gpu", "Expected one of cpu, cuda .*")):
+        assert main(["--smoke", "--device", device]) == 1
+        assert re.fullmatch(rf"({name}: error: )?--device {device}: {said}\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("name", ["bptt_by_hand", "truncation", "gradient_flow"])

@@ -222,7 +222,7 @@ def test_verification_fails_for_a_wrong_learning_rate_and_a_state_that_is_not_ca
 def fake(monkeypatch, losses):
     """Rungs that are not run, with these validation losses."""
 
-    def climb(rung, data, args, watchers=()):
+    def climb(rung, data, args, watchers, device):
         name = next(name for name in LADDER if LADDER[name] is rung)
         return Result(1, 1.0, losses[name], rung.lesson, 1.0)
 
@@ -258,7 +258,7 @@ def test_without_a_corpus_or_interrupted(monkeypatch, capsys):
 
     monkeypatch.setattr(corpora, "load", missing)
     assert nietzsche.main(["--only", "three"]) == 1
-    assert capsys.readouterr().err == "cannot download nietzsche\n"
+    assert capsys.readouterr().err == "device: cpu\ncannot download nietzsche\n"
 
     def interrupted(*args):
         raise KeyboardInterrupt

@@ -136,4 +136,4 @@ def test_plot_shows_curves_and_samples(small, tmp_path):
 
 
 def test_what_goes_wrong_is_said(ends_without_a_traceback, tmp_path):
-    ends_without_a_traceback(example.main, [["--epochs", "0"], ["--plot", str(tmp_path / "no" / "x.png")], ["--device", "cuda"]])
+    ends_without_a_traceback(example.main, [["--epochs", "0"], ["--plot", str(tmp_path / "no" / "x.png")]])

@@ -90,7 +90,7 @@ FACTS = {name: (low + high) / 2 for name, (low, high) in truncation.BANDS.items(
 
 def test_a_number_outside_its_band_fails(monkeypatch, capsys):
     facts = FACTS
-    monkeypatch.setattr(truncation, "run", lambda seed, sizes: facts)
+    monkeypatch.setattr(truncation, "run", lambda seed, sizes, device: facts)
     assert truncation.main(["--verify"]) == 0
     for name in FACTS:
         facts = FACTS | {name: truncation.BANDS[name][1] + 1e-3}
@@ -120,7 +120,7 @@ def test_verify_needs_the_documented_sizes(capsys):
 
 
 def test_ctrl_c(monkeypatch):
-    def interrupted(seed, sizes):
+    def interrupted(seed, sizes, device):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(truncation, "run", interrupted)

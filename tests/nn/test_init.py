@@ -1,5 +1,6 @@
 """Initialisation: PyTorch's distributions, bound by bound, and the functions that draw them."""
 
+import itertools
 import math
 
 import numpy as np
@@ -213,3 +214,110 @@ def test_forget_bias_where_there_is_none():
         init.forget_bias_(nn.LSTM(3, 2, bias=False))
     with pytest.raises(ValueError, match=r"expected an LSTM with biases of shape \(8,\), got bias_ih \(6,\)"):
         init.forget_bias_(nn.GRUCell(3, 2))
+
+
+# -- the rest of PyTorch's names --
+
+
+@pytest.mark.parametrize("a", [-2.0, 0.5, 3.0, -np.inf])
+@pytest.mark.parametrize("width", [0.5, 4.0])
+@pytest.mark.filterwarnings("ignore:mean is more than 2 std")
+def test_truncated_normals(a, width):
+    """As many in each tenth of the interval as the density says."""
+    mean, std = 0.3, 0.7
+    b = a + width if math.isfinite(a) else mean + width / 4
+    x = init.trunc_normal_(tinyrnn.empty(100, 200, dtype=tinyrnn.float64), mean, std, a, b).numpy().ravel()
+    assert x.min() >= a and x.max() <= b
+
+    def below(t):
+        return 0.5 * math.erfc((mean - t) / std / math.sqrt(2))
+
+    edges = np.linspace(max(a, mean - 3 * std), min(b, mean + 6 * std), 11)
+    for low, high in itertools.pairwise(edges):
+        p = (below(high) - below(low)) / (below(b) - (below(a) if math.isfinite(a) else 0))
+        assert abs(((low <= x) & (x < high)).mean() - p) < 5 * math.sqrt(p * (1 - p) / x.size) + 1e-9
+
+
+def test_truncation_far_from_the_mean_warns():
+    with pytest.warns(UserWarning, match="mean is more than 2 std from"):
+        x = init.trunc_normal_(tinyrnn.empty(50), 0.0, 1.0, 20.0, 21.0)
+    assert x.min().item() >= 20 and x.max().item() < 20.5
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.5, 1.0])
+def test_sparse(sparsity):
+    x = init.sparse_(tinyrnn.empty(20, 300), sparsity, std=0.5).numpy()
+    assert ((x == 0).sum(0) == math.ceil(sparsity * 20)).all()
+    if sparsity < 1:
+        assert abs(x[x != 0].std() - 0.5) < 0.05
+        rows = (x == 0).mean(1)
+        assert abs(rows - sparsity).max() < 0.2, "zeros are anywhere in a column"
+
+
+def test_generators_repeat():
+    g = tinyrnn.Generator()
+    for draw in (
+        lambda t: init.uniform_(t, generator=g),
+        lambda t: init.normal_(t, generator=g),
+        lambda t: init.trunc_normal_(t, generator=g),
+        lambda t: init.sparse_(t, 0.5, generator=g),
+        lambda t: init.orthogonal_(t, generator=g),
+        lambda t: init.xavier_normal_(t, generator=g),
+        lambda t: init.kaiming_uniform_(t, generator=g),
+    ):
+        g.manual_seed(1)
+        first = draw(tinyrnn.empty(4, 4))
+        g.manual_seed(1)
+        assert (draw(tinyrnn.empty(4, 4)) == first).all() and (draw(tinyrnn.empty(4, 4)) != first).any()
+
+
+OLD_NAMES = ["uniform", "normal", "constant", "eye", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal"]
+NONLINEARITIES = ["linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose3d", "selu"]
+
+
+@pytest.mark.parametrize("name", OLD_NAMES)
+def test_old_names_warn_and_work(name):
+    t = tinyrnn.empty(3, 3)
+    with pytest.warns(FutureWarning, match=rf"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`"):
+        assert getattr(init, name)(t, *([0.5] if name == "constant" else [])) is t
+    assert getattr(init, name).__name__ == name
+
+
+SAME_VALUES = {
+    "gains": lambda lib, i: [i.calculate_gain(k) for k in NONLINEARITIES],
+    "dirac": lambda lib, i: i.dirac_(lib.empty(4, 2, 3), 2).tolist(),
+    "dirac of a plane": lambda lib, i: i.dirac_(lib.empty(2, 3, 4, 5)).tolist(),
+    "eye": lambda lib, i: i.eye_(lib.empty(2, 3)).tolist(),
+}
+WRONG_CALLS = {
+    "gain of an unknown": lambda lib, i: i.calculate_gain("gelu"),
+    "slope of a word": lambda lib, i: i.calculate_gain("leaky_relu", "a"),
+    "sparse in three axes": lambda lib, i: i.sparse_(lib.empty(2, 2, 2), 0.1),
+    "dirac of a matrix": lambda lib, i: i.dirac_(lib.empty(2, 2)),
+    "dirac in groups": lambda lib, i: i.dirac_(lib.empty(4, 2, 3), 3),
+    "eye of a vector": lambda lib, i: i.eye_(lib.empty(2)),
+    "orthogonal vector": lambda lib, i: i.orthogonal_(lib.empty(2)),
+    "fans of a vector": lambda lib, i: i.xavier_normal_(lib.empty(2)),
+    "kaiming mode": lambda lib, i: i.kaiming_normal_(lib.empty(2, 2), mode="fan"),
+    "uniform upside down": lambda lib, i: i.uniform_(lib.empty(2), 1, 0),
+    "negative spread": lambda lib, i: i.normal_(lib.empty(2), 0, -1),
+    "uniform integers": lambda lib, i: i.uniform_(lib.empty(2, dtype=lib.int64)),
+    "normal integers": lambda lib, i: i.normal_(lib.empty(2, dtype=lib.int64)),
+}
+
+
+@pytest.mark.parametrize("case", [*SAME_VALUES, *WRONG_CALLS])
+def test_as_pytorch(case):
+    torch = pytest.importorskip("torch")
+    from .parity import same_error
+
+    if case in SAME_VALUES:
+        assert SAME_VALUES[case](tinyrnn, init) == SAME_VALUES[case](torch, torch.nn.init)
+    else:
+        assert same_error(lambda: WRONG_CALLS[case](tinyrnn, init), lambda: WRONG_CALLS[case](torch, torch.nn.init))
+
+
+def test_nothing_to_draw():
+    for fill in (init.kaiming_uniform_, init.kaiming_normal_):
+        with pytest.warns(UserWarning, match="zero-element tensors is a no-op"):
+            assert fill(tinyrnn.empty(0, 3)).shape == (0, 3)

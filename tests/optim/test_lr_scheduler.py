@@ -43,6 +43,10 @@ SCHEDULES = {
     "LambdaLR": required(
         lr_lambda=st.builds(Decay, gamma) | st.lists(st.builds(Decay, gamma), min_size=2, max_size=2) | st.just(lambda t: 0.9**t)
     ),
+    "MultiplicativeLR": required(lr_lambda=st.builds(Decay, st.floats(0.001, 0.01)) | st.just(lambda t: 0.99)),
+    "ConstantLR": required(("factor", st.floats(0.1, 1)), ("total_iters", st.integers(1, 70))),
+    "LinearLR": required(("start_factor", st.floats(0.1, 1)), ("end_factor", st.floats(0.1, 1)), ("total_iters", st.integers(1, 70))),
+    "PolynomialLR": required(("total_iters", st.integers(1, 70)), ("power", st.floats(0.5, 3))),
     "CosineAnnealingLR": required(("eta_min", eta_min), T_max=st.integers(1, 70)),
     "CosineAnnealingWarmRestarts": required(("eta_min", eta_min), ("T_mult", st.integers(1, 3)), T_0=st.integers(1, 70)),
     "ReduceLROnPlateau": required(
@@ -54,6 +58,19 @@ SCHEDULES = {
         ("min_lr", st.just(0.01) | st.just([0.01, 0.02])),
         ("eps", st.sampled_from([0, 0.03])),
         factor=st.floats(0.1, 0.9),
+    ),
+    "CyclicLR": required(
+        ("step_size_down", st.none() | st.integers(1, 30)),
+        ("mode", st.sampled_from(["triangular", "triangular2", "exp_range"])),
+        ("gamma", st.floats(0.9, 1)),
+        ("scale_fn", st.none() | st.builds(Decay, gamma)),
+        ("scale_mode", st.sampled_from(["cycle", "iterations"])),
+        ("cycle_momentum", st.booleans()),
+        ("base_momentum", st.just(0.5) | st.just([0.5, 0.6])),
+        ("max_momentum", st.just([0.8, 0.9])),
+        base_lr=st.floats(0.01, 0.1) | st.just([0.1, 0.2]),
+        max_lr=st.floats(0.1, 3) | st.just([0.5, 0.6]),
+        step_size_up=st.integers(1, 30),
     ),
     "OneCycleLR": required(
         ("pct_start", st.floats(0, 1)),
@@ -205,9 +222,14 @@ EXAMPLES = {
     "MultiStepLR": {"milestones": [2]},
     "ExponentialLR": {"gamma": 0.9},
     "LambdaLR": {"lr_lambda": math.cos},
+    "MultiplicativeLR": {"lr_lambda": math.cos},
+    "ConstantLR": {},
+    "LinearLR": {},
+    "PolynomialLR": {},
     "CosineAnnealingLR": {"T_max": 5},
     "CosineAnnealingWarmRestarts": {"T_0": 5},
     "ReduceLROnPlateau": {},
+    "CyclicLR": {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 3},
     "OneCycleLR": {"max_lr": 1.0, "total_steps": 10},
 }
 
@@ -263,6 +285,67 @@ def outgrown(lib):
     scheduler.step()
 
 
+def sequence(lib, milestones=(3, 8)):
+    """Warm-up, a wave, and a decay."""
+    optimizer, s = two_groups(lib), lib.optim.lr_scheduler
+    parts = [s.LinearLR(optimizer, 0.1, total_iters=3), s.CosineAnnealingLR(optimizer, 4), s.StepLR(optimizer, 2)]
+    return optimizer, s.SequentialLR(optimizer, parts, list(milestones))
+
+
+def chain(lib):
+    optimizer, s = two_groups(lib), lib.optim.lr_scheduler
+    parts = [s.ConstantLR(optimizer, 0.1, 4), s.ExponentialLR(optimizer, 0.9), s.MultiplicativeLR(optimizer, Decay(0.1))]
+    return optimizer, s.ChainedScheduler(parts, optimizer)
+
+
+@pytest.mark.parametrize("made", [sequence, chain])
+def test_schedules_in_a_row_and_at_once_are_pytorchs(torch, made):
+    (ours, our_schedule), (theirs, their_schedule) = made(tinyrnn), made(torch)
+    assert_close(rates(ours, our_schedule, 6), rates(theirs, their_schedule, 6))
+    assert our_schedule.get_last_lr() == pytest.approx(their_schedule.get_last_lr(), rel=1e-12)
+    resumed, other = made(tinyrnn)
+    resumed.load_state_dict(copy.deepcopy(ours.state_dict()))
+    other.load_state_dict(copy.deepcopy(our_schedule.state_dict()))
+    straight = list(rates(theirs, their_schedule, 14))
+    assert_close(rates(ours, our_schedule, 14), straight)
+    assert_close(rates(resumed, other, 14), straight)
+
+
+@pytest.mark.parametrize("name", [n for n in SCHEDULES if n not in ("ReduceLROnPlateau", "CosineAnnealingWarmRestarts")])
+def test_stepping_to_an_epoch_warns_and_goes_there(torch, name):
+    """Old programs call ``scheduler.step(epoch)``."""
+    paths = []
+    for lib in (tinyrnn, torch):
+        optimizer, scheduler = make(lib, name, EXAMPLES[name])
+        optimizer.step()
+        path = []
+        for epoch in (0, 1, 2, 7, 3):
+            with pytest.warns(UserWarning, match="epoch parameter"):
+                scheduler.step(epoch)
+            path.append((scheduler.last_epoch, *scheduler.get_last_lr()))
+        paths.append(path)
+    np.testing.assert_allclose(*paths, rtol=1e-12)
+
+
+def test_a_schedule_by_subclassing_is_pytorchs(torch):
+    paths = []
+    for lib in (tinyrnn, torch):
+
+        class Noam(lib.optim.lr_scheduler._LRScheduler):
+            def __init__(self, optimizer, warm_up, last_epoch=-1):
+                self.warm_up = warm_up
+                super().__init__(optimizer, last_epoch)
+
+            def get_lr(self):
+                assert self._get_lr_called_within_step
+                t = max(1, self._step_count)
+                return [base * min(t**-0.5, t * self.warm_up**-1.5) for base in self.base_lrs]
+
+        optimizer = two_groups(lib)
+        paths.append(list(rates(optimizer, Noam(optimizer, 4), 10)))
+    assert_close(*paths)
+
+
 ERRORS = {
     "no optimizer": lambda lib: lib.optim.lr_scheduler.ExponentialLR(3, 0.5),
     "no optimizer, plateau": lambda lib: lib.optim.lr_scheduler.ReduceLROnPlateau(3),
@@ -287,6 +370,18 @@ ERRORS = {
     "pct_start int": build("OneCycleLR", max_lr=1.0, total_steps=9, pct_start=1),
     "strategy": build("OneCycleLR", max_lr=1.0, total_steps=9, anneal_strategy="exp"),
     "max_lr": build("OneCycleLR", max_lr=[1.0], total_steps=9),
+    "constant": build("ConstantLR", factor=1.5),
+    "start of a line": build("LinearLR", start_factor=0.0),
+    "end of a line": build("LinearLR", end_factor=-1.0),
+    "cycle mode": build("CyclicLR", base_lr=0.1, max_lr=1.0, mode="round"),
+    "base_lr": build("CyclicLR", base_lr=[0.1], max_lr=1.0),
+    "cycle without momentum": lambda lib: make(lib, "CyclicLR", {"base_lr": 0.1, "max_lr": 1.0}, cls="Adagrad"),
+    "no schedules": lambda lib: lib.optim.lr_scheduler.SequentialLR(two_groups(lib), [], []),
+    "too few milestones": lambda lib: sequence(lib, milestones=[]),
+    "schedules of two": lambda lib: lib.optim.lr_scheduler.SequentialLR(two_groups(lib), sequence(lib)[1]._schedulers, [3, 8]),
+    "a plateau among them": lambda lib: lib.optim.lr_scheduler.ChainedScheduler([make(lib, "ReduceLROnPlateau", {})[1]]),
+    "not a schedule": lambda lib: lib.optim.lr_scheduler.SequentialLR(two_groups(lib), [3], []),
+    "nothing to chain": lambda lib: lib.optim.lr_scheduler.ChainedScheduler([]),
     "no momentum": lambda lib: make(lib, "OneCycleLR", {"max_lr": 1.0, "total_steps": 9}, cls="Adagrad"),
     "a step too many": overrun,
     "another group": outgrown,
@@ -301,7 +396,7 @@ def test_errors_are_of_pytorchs_type_and_begin_alike(torch, case):
     with pytest.raises(theirs.type) as ours:
         ERRORS[case](tinyrnn)
     assert ours.type is theirs.type
-    if case not in ("lambdas", "min_lr", "another group"):
+    if case not in ("lambdas", "min_lr", "another group", "base_lr", "schedules of two", "a plateau among them", "not a schedule"):
         assert str(theirs.value)[:8] in str(ours.value)
 
 

@@ -17,8 +17,10 @@ under ``create_graph=True``, on tensors, where it is recorded in turn: higher de
 Reading order: :class:`Primitive` and :class:`Node` in ``record.py``, then ``backpropagate`` and ``pull`` in ``walk.py``.
 """
 
-from .modes import enable_grad, is_grad_enabled, modes, no_grad, set_grad_enabled
+from .anomaly import detect_anomaly, is_anomaly_check_nan_enabled, is_anomaly_enabled, set_detect_anomaly
+from .modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, modes, no_grad, set_grad_enabled
 from .record import Node, Primitive, Traced, describe, label, primitive, provides, register_row_class, register_tensor_class, wrap
+from .spelling import spellings
 from .walk import backward, grad
 
 __all__ = [
@@ -27,9 +29,14 @@ __all__ = [
     "Traced",
     "backward",
     "describe",
+    "detect_anomaly",
     "enable_grad",
     "grad",
+    "inference_mode",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "label",
     "modes",
     "no_grad",
@@ -37,6 +44,8 @@ __all__ = [
     "provides",
     "register_row_class",
     "register_tensor_class",
+    "set_detect_anomaly",
     "set_grad_enabled",
+    "spellings",
     "wrap",
 ]

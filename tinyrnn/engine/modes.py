@@ -11,6 +11,7 @@ from typing import Any
 
 class _Modes(threading.local):
     grad_enabled = True
+    inference = False
 
 
 modes = _Modes()
@@ -85,9 +86,48 @@ class enable_grad(_Switch):
     mode = True
 
 
+class inference_mode:
+    """As :class:`no_grad`, for programs that only use a model. ``inference_mode(False)`` records again.
+
+    PyTorch saves the version counter of tensors made in here and later refuses to train with them; here they are ordinary
+    tensors without history. ``torch.inference_mode``.
+
+    >>> import tinyrnn
+    >>> with tinyrnn.inference_mode():
+    ...     tinyrnn.is_inference_mode_enabled(), tinyrnn.is_grad_enabled()
+    (True, False)
+    """
+
+    def __new__(cls, mode: Any = True) -> Any:
+        """The mode, or the decorated function where this is a decorator without brackets."""
+        if callable(mode):
+            return _inside(cls, mode)
+        return super().__new__(cls)
+
+    def __init__(self, mode: bool = True) -> None:
+        self.mode = mode
+        self.previous: list[tuple[bool, bool]] = []
+
+    def __enter__(self) -> None:
+        self.previous.append((modes.grad_enabled, modes.inference))
+        modes.grad_enabled, modes.inference = not self.mode, self.mode
+
+    def __exit__(self, *exc: Any) -> None:
+        modes.grad_enabled, modes.inference = self.previous.pop()
+
+    def __call__(self, function: Callable) -> Callable:
+        """Decorate a function."""
+        return _inside(lambda: inference_mode(self.mode), function)
+
+
 def is_grad_enabled() -> bool:
     """Whether operations are being recorded."""
     return modes.grad_enabled
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether an :class:`inference_mode` is in force."""
+    return modes.inference
 
 
 def _inside(context: Callable, function: Callable) -> Callable:

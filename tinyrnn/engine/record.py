@@ -14,7 +14,9 @@ import numpy as np
 from .. import dtypes
 from ..backend import Array, is_array, quiet, xp_of
 from ..rows import Rows
+from .anomaly import anomaly, calling_lines
 from .modes import modes, set_grad_enabled
+from .spelling import respelt
 
 _creation_order = itertools.count()
 
@@ -36,7 +38,8 @@ class Traced:
     _stamp: int = 0  # the version at which `node` was right; views only
     _requires_grad: bool = False
     _grad: Any = None
-    _hooks: list[Callable] | None = None
+    _hooks: list[Callable] | None = None  # of a leaf; called with its gradient
+    _after_hooks: list[Callable] | None = None  # of a leaf; called with the leaf when its ``grad`` has grown
 
     @property
     def requires_grad(self) -> bool:
@@ -117,7 +120,9 @@ class Node:
     were made from, never to their own output, so a graph that nobody holds any more is freed at once.
     """
 
-    __slots__ = ("edges", "freed", "hooks", "names", "op", "options", "order", "outputs", "retained", "several", "values", "versions")
+    __slots__ = (
+        "edges", "freed", "hooks", "made_at", "names", "op", "options", "order", "outputs", "retained", "several", "values", "versions",
+    )  # fmt: skip
 
     def __init__(self, op: Primitive, options: dict[str, Any], outputs: tuple, several: bool) -> None:
         self.op = op
@@ -132,18 +137,19 @@ class Node:
         self.retained: dict[int, list] = {}
         self.names: dict[int, tuple[str, str]] = {}
         self.freed = False
+        self.made_at = calling_lines() if anomaly.enabled else None
 
     def __repr__(self) -> str:
-        return f"<{self.name()}>"
+        return f"<{self.name()} object at {id(self):#x}>"
 
     def name(self) -> str:
         """PyTorch's name of such a node: ``TanhBackward0``."""
-        return "".join(part.capitalize() for part in self.op.name.split("_")) + "Backward0"
+        return self.op.backward_name
 
     @property
     def next_functions(self) -> tuple:
-        """The nodes that this one's gradients go to, as in PyTorch: ``((node, output index), ...)``."""
-        return tuple(edge for edge in self.edges if edge is not None)
+        """Where this one's gradients go, as in PyTorch: ``((node, output index), ...)``; ``(None, 0)`` is nowhere."""
+        return tuple((None, 0) if edge is None else edge if edge[1] >= 0 else (AccumulateGrad(edge[0]), 0) for edge in self.edges)
 
     def release(self) -> None:
         """Let go of the saved values."""
@@ -153,8 +159,32 @@ class Node:
             self.versions = []
 
 
+class AccumulateGrad:
+    """How a leaf shows among the ``next_functions`` of a node: as what adds to ``variable.grad``."""
+
+    next_functions = ()
+
+    def __init__(self, variable: Traced) -> None:
+        self.variable = variable
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self.variable):#x}>"
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+
+    def __hash__(self) -> int:
+        return id(self.variable)
+
+    def name(self) -> str:
+        """PyTorch's name of it."""
+        return "torch::autograd::AccumulateGrad"
+
+
 class Primitive:
     """A differentiable function of raw arrays. Made by the decorator :func:`primitive`."""
+
+    takes_none = False  # its rule handles outputs without a gradient, and may return none for an argument
 
     def __init__(self, forward: Callable, elementwise: bool, floating: bool, view: bool, saves: bool) -> None:
         functools.update_wrapper(self, forward)
@@ -170,6 +200,7 @@ class Primitive:
         self.arguments = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)]
         self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         self.option_names = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        self.names = frozenset(self.arguments + self.option_names)
         self.rules: list[tuple[Callable, tuple[str, ...]] | None] = [None] * len(self.arguments)
         self.joint: tuple[Callable, tuple[str, ...]] | None = None
         self.promoted: list[int] = list(range(len(self.arguments)))
@@ -180,6 +211,11 @@ class Primitive:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
+
+    @property
+    def backward_name(self) -> str:
+        """PyTorch's name of its nodes: ``TanhBackward0``."""
+        return "".join(part.capitalize() for part in self.name.removeprefix("true_").split("_")) + "Backward0"
 
     # -- declaring rules --
 
@@ -228,10 +264,17 @@ class Primitive:
             args = self._promote(args)
         raw = [a.array if isinstance(a, Traced) else a for a in args]
         try:
-            with quiet():
+            if self.view:  # computes nothing that could overflow
                 out = self.forward(*raw, **options)
+            else:
+                with quiet():
+                    out = self.forward(*raw, **options)
         except (TypeError, ValueError, OverflowError) as error:
-            raise self._explain(error, raw, options) from error
+            if not options.keys() <= self.names:
+                return respelt(self, self.names, args, options)
+            if self.elementwise and (moved := _numbers_moved(args)):
+                return self(*moved, **options)
+            raise self._explain(error, args, raw, options) from error
         if self.saves:
             out, saved = out
         node = self.record(args, raw, options, out) if modes.grad_enabled else None
@@ -249,6 +292,8 @@ class Primitive:
             if len(extra) > len(self.option_names):
                 most = count + len(self.option_names)
                 raise TypeError(f"{self.name}() takes at most {most} arguments ({len(args)} given)")
+            if self.option_names[0] == "alpha" and isinstance(extra[0], Traced):  # add(x, 2, y), PyTorch's old order
+                return (args[0], extra[0]), {**options, "alpha": args[1]}
             options = {**dict(zip(self.option_names, extra)), **options}
             return args[:count], options
         options = dict(options)
@@ -262,7 +307,7 @@ class Primitive:
                 raise TypeError(f"{self.name}() missing the argument '{name}'")
         return tuple(full), options
 
-    def _explain(self, error: Exception, raw: Sequence, options: dict[str, Any]) -> Exception:
+    def _explain(self, error: Exception, args: Sequence, raw: Sequence, options: dict[str, Any]) -> Exception:
         """What NumPy refused, as the error that PyTorch raises, with the shapes."""
         try:
             inspect.signature(self.forward).bind(*raw, **options)
@@ -274,22 +319,27 @@ class Primitive:
             if a is not None and not is_array(a) and not isinstance(a, (int, float, complex)):
                 name = self.arguments[min(k, len(self.arguments) - 1)]
                 return TypeError(f"{self.name}(): argument '{name}' must be a Tensor or a number, not {type(a).__name__}")
-        mixed = self._several_devices(raw)
+        mixed = self._several_devices(args)
         if mixed is not None:
             return mixed
         shapes = " and ".join(f"{tuple(a.shape)} {a.dtype}" if is_array(a) else repr(a) for a in raw if a is not None)
         return RuntimeError(f"{self.name}() does not work on {shapes}: {error}")
 
-    def _several_devices(self, raw: Sequence) -> Exception | None:
+    def _several_devices(self, args: Sequence) -> Exception | None:
         """The error that names a tensor in the computer's memory and one on a GPU, if that is what went wrong."""
-        arrays = [(self.arguments[min(k, len(self.arguments) - 1)], a) for k, a in enumerate(raw) if is_array(a)]
-        found = {xp_of(a): (name, a) for name, a in arrays}
+        found: dict[str, str] = {}
+        for k, a in enumerate(args):
+            array = raw_of(a)
+            if is_array(array):
+                name = getattr(a, "name", None) or self.arguments[min(k, len(self.arguments) - 1)]
+                found.setdefault(_place_of(array), describe(name, getattr(a, "axes", ""), array.shape))
         if len(found) < 2:
             return None
-        where = ", ".join(f"{name!r} of shape {tuple(a.shape)} on {'cpu' if xp is np else 'cuda'}" for xp, (name, a) in found.items())
+        places = sorted(found, reverse=True)  # cuda before cpu, as PyTorch has them
         return RuntimeError(
-            f"Expected all tensors to be on the same device, but {self.name}() got {where}. Move the model and its inputs to one: "
-            "model.to(device), x.to(device)"
+            f"Expected all tensors to be on the same device, but found at least two devices, {' and '.join(places)}! "
+            f"{self.name}() got {', '.join(f'{found[place]} on {place}' for place in places)}. "
+            "Move the model and its inputs to one: model.to(device), x.to(device)"
         )
 
     def _refuse(self, args: tuple) -> None:
@@ -302,6 +352,8 @@ class Primitive:
         mixed = numbers = False
         for k in self.promoted:
             a = args[k]
+            if isinstance(a, np.generic):  # NumPy's scalars count as Python's numbers
+                return self._promote(tuple(x.item() if isinstance(x, np.generic) else x for x in args))
             d = a.array.dtype if isinstance(a, Traced) else getattr(a, "dtype", None)
             if d is None:
                 numbers = True
@@ -441,5 +493,18 @@ def raw_of(a: Any) -> Any:
     return a.array if isinstance(a, Traced) else a
 
 
+def _place_of(array: Array) -> str:
+    return "cpu" if xp_of(array) is np else f"cuda:{array.device.id}"
+
+
+def _numbers_moved(args: Sequence) -> list | None:
+    """The arguments with 0-d tensors brought from the computer's memory to the GPU where the others are, which PyTorch allows."""
+    there = next((a for a in args if is_array(raw_of(a)) and xp_of(raw_of(a)) is not np), None)
+    if there is None or not any(isinstance(a, Traced) and xp_of(a.array) is np and not a.array.ndim for a in args):
+        return None
+    return [a.to(_place_of(raw_of(there))) if isinstance(a, Traced) and not a.array.ndim else a for a in args]  # type: ignore[attr-defined]
+
+
 def _wanted(function: Callable) -> tuple[str, ...]:
-    return tuple(inspect.signature(function).parameters)[1:]
+    code = function.__code__
+    return code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]

@@ -202,7 +202,7 @@ def backpropagate(
                     g = materialized(g, node.outputs)
             for edge, grad in zip(node.edges, pull_one(node, g, create_graph)):
                 if grad is not None:
-                    send(edge, grad)
+                    send(edge, grad)  # type: ignore[arg-type]
             del g, sums, grad
             if not retain_graph:
                 node.release()

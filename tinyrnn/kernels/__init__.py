@@ -78,6 +78,7 @@ ADD_UP = """
     }
 """
 
+NULL = np.uintp(0)
 MANY = 64  # arrays of a kind in one launch: their addresses are arguments, of which there may be 4 KB
 
 
@@ -107,14 +108,17 @@ def together(pointers: str, numbers: str, source: str) -> Callable[[Callable], A
 
     The function below takes arrays, then numbers. ``source`` is what happens to element ``i`` of the arrays ``pointers``, the
     first of which are a parameter ``x`` and its gradient ``g``; ``grad`` is what to descend: ``sign * g + decay * x``. Numbers
-    are of type double. The decorated function has a method ``together(rows of arrays, sign, decay, *numbers)``.
+    are of type double. The decorated function has a method ``together(rows of arrays, sign, decay, *numbers, unless=None)``,
+    which does nothing if the number ``unless``, an array on the GPU, is not 0.
     """
-    names, wanted = pointers.split(", "), ["sign", "decay", *numbers.split(", ")]
+    names = pointers.split(", ")
+    numbers_given = ", ".join(f"const double {name}" for name in ["sign", "decay", *numbers.split(", ")])
 
     def decorate(body: Callable) -> Any:
         kernel = cuda(f"""
 {structure(names)}
-extern "C" __global__ void {body.__name__}(const Arrays all, {", ".join(f"const double {name}" for name in wanted)}) {{
+extern "C" __global__ void {body.__name__}(const Arrays all, const double* unless, {numbers_given}) {{
+    if (unless && *unless != 0) return;
     {" ".join(f"T* const {name} = all.{name}[blockIdx.y];" for name in names)}
     const long long step = (long long)gridDim.x * blockDim.x;
     for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < all.size[blockIdx.y]; i += step) {{
@@ -123,11 +127,13 @@ extern "C" __global__ void {body.__name__}(const Arrays all, {", ".join(f"const 
     }}
 }}""")
 
-        def launch(arrays: Sequence[Sequence[Array | None]], *given: float) -> None:
+        def launch(arrays: Sequence[Sequence[Array | None]], *given: float, unless: Array | None = None) -> None:
             for begin in range(0, len(arrays), MANY):
                 some = arrays[begin : begin + MANY]
                 blocks = min(1024, -(-max(row[0].size for row in some) // 256))  # type: ignore[union-attr]
-                kernel(some[0][0])((blocks, len(some)), (256,), (addresses(names, some), *map(np.float64, given)))
+                kernel(some[0][0])(
+                    (blocks, len(some)), (256,), (addresses(names, some), NULL if unless is None else unless, *map(np.float64, given))
+                )
 
         body.together = launch  # type: ignore[attr-defined]
         return body

@@ -70,8 +70,8 @@ class Progress(Callback):
 
     def after_batch(self, run: Run) -> None:
         """One batch more."""
-        self.bar.update()
-        self.bar.set_postfix_str(f"loss {run.loss:.3f}", refresh=False)
+        if self.bar.update():  # it was drawn: several times a second at most, so that a GPU is seldom asked for the loss
+            self.bar.set_postfix_str(f"loss {run.loss:.3f}", refresh=False)
 
     def after_fit(self, run: Run) -> None:
         """Take the bar away."""

@@ -9,12 +9,14 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backend import quiet
+from ..backend import quiet, to_host
+from ..devices import CPU
+from ..kernels.account import BAD_LOSS, BAD_NORM, BATCH, LOSS, NATS, new_account, note_step
 from ..nn.utils import clip_grad_norm_
 from ..optim import Optimizer
 from ..tensor import Tensor
 from .model import detach
-from .score import Score, check_model, evaluate, members, predict, targets_that_count
+from .score import Score, check_model, device_of_model, evaluate, members, placed, predict, targets_that_count
 
 
 class Callback:
@@ -57,13 +59,41 @@ class Run:
     epoch: int = 0  # counts from 1
     batch: int = 0  # how many batches of this epoch have been learnt from
     step: int = 0  # and how many of all epochs
-    loss: float = math.nan  # of this batch, the mean over its tokens
-    nats: float = 0.0  # in this epoch, the sum over its tokens
     tokens: int = 0  # predicted in this epoch; with a criterion, the targets that count
     seconds: float = 0.0  # spent in this epoch
     valid: Score | None = None
     best: Score | None = None
     history: list[dict[str, float]] = field(default_factory=list)
+    _loss: float = field(default=math.nan, repr=False)
+    _nats: float = field(default=0.0, repr=False)
+    _account: Any = field(default=None, repr=False)  # on a GPU, until it has been read
+
+    @property
+    def loss(self) -> float:
+        """Of this batch, the mean over its tokens. On a GPU, to ask makes the host wait until the batch is done.
+
+        Raises:
+            FloatingPointError: on a GPU, as :func:`fit`.
+        """
+        self.settle()
+        return self._loss
+
+    @property
+    def nats(self) -> float:
+        """In this epoch, the sum over its tokens. As ``loss``."""
+        self.settle()
+        return self._nats
+
+    def settle(self) -> None:
+        """Read what a GPU has noted of the batches since it was last asked. Errors as ``loss``."""
+        if self._account is None:
+            return
+        account, self._account = to_host(self._account), None
+        self._nats, self._loss = float(account[NATS]), float(account[LOSS])
+        bad = int(account[BATCH])
+        if bad:
+            self._loss = float(account[BAD_LOSS])
+            raise _not_finite(self, bad, self._loss, float(account[BAD_NORM]))
 
     @property
     def lr(self) -> float:
@@ -103,6 +133,11 @@ def fit(
     With one, ``loss = criterion(model(inputs), targets)``, or ``model(*inputs)`` for a tuple or list of inputs. No state is
     carried: a model that keeps one of its own detaches it itself, and can drop it in its ``train`` method, which is called
     before every epoch and around every validation.
+
+    Batches are copied to where the model is. On a GPU losses are added up there, and the host waits for it only at the end
+    of an epoch and where a callback asks for ``run.loss`` or ``run.nats``. So it learns only then of a loss that is not
+    finite; but the optimiser has taken neither that step nor any after it. (SGD, Adam and AdamW see to this themselves;
+    for others, and for targets that were on the GPU before, the host waits at each step.)
 
     Args:
         train: batches ``(inputs, targets, continues)``, such as :class:`tinyrnn.text.SequentialBatches`; with a criterion
@@ -156,24 +191,29 @@ def fit(
         for callback in callbacks:
             callback.before_fit(run)
             stack.callback(callback.after_fit, run)
-        for run.epoch in range(1, epochs + 1):
-            _epoch(run, parameters, criterion, clip, schedule, callbacks)
-            run.history.append({"epoch": run.epoch, "step": run.step, "loss": run.nats / run.tokens})
-            if valid is not None:
-                _validate(run, valid, criterion, plateau)
-            _tell(callbacks, "after_epoch", run)
+        with suppress(StopTraining):
+            for run.epoch in range(1, epochs + 1):
+                _epoch(run, parameters, criterion, clip, schedule, callbacks)
+                run.history.append({"epoch": run.epoch, "step": run.step, "loss": run.nats / run.tokens})
+                if valid is not None:
+                    _validate(run, valid, criterion, plateau)
+                _tell(callbacks, "after_epoch", run)
+        run.settle()
     return run
 
 
 def _epoch(run: Run, parameters: list[Any], criterion: Any, clip: float | None, schedule: Any, callbacks: list[Callback]) -> None:
     model, optimizer, state = run.model, run.optimizer, None
-    run.nats, run.tokens, run.batch, run.seconds = 0.0, 0, 0, 0.0
+    run._nats, run.tokens, run.batch, run.seconds = 0.0, 0, 0, 0.0
+    account = _account_for(run)
     _tell(callbacks, "before_epoch", run)
     start = time.perf_counter()
     model.train()
     for batch in run.train:
         inputs, targets, continues = members(batch, criterion)
         _tell(callbacks, "before_batch", run)
+        count = targets_that_count(targets, criterion)
+        inputs, targets = placed(model, inputs, targets, criterion)
         state = detach(state) if continues else None
         optimizer.zero_grad()
         with quiet():  # what overflows here is an error below, told once and in words
@@ -183,15 +223,19 @@ def _epoch(run: Run, parameters: list[Any], criterion: Any, clip: float | None, 
                 loss = criterion(predict(model, inputs), targets)
             loss.backward()
             norm = clip_grad_norm_(parameters, math.inf if clip is None else clip)
-        run.loss = loss.item()
-        _check_finite(run, norm)
-        optimizer.step()
+        if account is None:
+            run._loss = loss.item()
+            _check_finite(run, norm)
+            run._nats += run._loss * count
+            optimizer.step()
+        else:
+            note_step(loss.array, norm.array, count, run.batch + 1, account)
+            run._account = account
+            _step_unless(account[BATCH], optimizer)
         if schedule is not None:
             schedule.step()
-        count = targets_that_count(targets, criterion)
         run.batch += 1
         run.step += 1
-        run.nats += run.loss * count
         run.tokens += count
         run.seconds = time.perf_counter() - start
         _tell(callbacks, "after_batch", run)
@@ -200,6 +244,23 @@ def _epoch(run: Run, parameters: list[Any], criterion: Any, clip: float | None, 
             f"fit: epoch {run.epoch} had no batches. A generator can be read once only; pass something that begins anew each "
             "time, such as a list of batches, a DataLoader or text.SequentialBatches"
         )
+    run.settle()
+    run.seconds = time.perf_counter() - start
+
+
+def _account_for(run: Run) -> Any:
+    """Where a GPU notes the steps of an epoch; ``None`` if the host is to look at each."""
+    if device_of_model(run.model) == CPU or type(run.optimizer).step is not Optimizer.step:
+        return None
+    return new_account(next(iter(run.model.parameters())).array)
+
+
+def _step_unless(found_inf: Any, optimizer: Optimizer) -> None:
+    optimizer.found_inf = found_inf
+    try:
+        optimizer.step()
+    finally:
+        optimizer.found_inf = None
 
 
 def _validate(run: Run, valid: Any, criterion: Any, plateau: Any) -> None:
@@ -225,10 +286,13 @@ def _tell(callbacks: list[Callback], event: str, run: Run) -> None:
 
 def _check_finite(run: Run, norm: Any) -> None:
     """Clipping by a norm that is not a number would silently turn every weight into nan."""
-    if math.isfinite(run.loss) and math.isfinite(norm.item()):
-        return
-    raise FloatingPointError(
-        f"epoch {run.epoch}, batch {run.batch + 1}: the loss is {run.loss:.4g} and the norm of its gradients {norm.item():.4g}. "
+    if not (math.isfinite(run._loss) and math.isfinite(norm.item())):
+        raise _not_finite(run, run.batch + 1, run._loss, norm.item())
+
+
+def _not_finite(run: Run, batch: int, loss: float, norm: float) -> FloatingPointError:
+    return FloatingPointError(
+        f"epoch {run.epoch}, batch {batch}: the loss is {loss:.4g} and the norm of its gradients {norm:.4g}. "
         f"The optimiser has not taken this step. Usual causes: a learning rate too high (it is {run.lr:.3g}), or no clipping of "
         "gradients (clip)."
     )

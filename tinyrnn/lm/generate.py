@@ -13,6 +13,7 @@ from ..engine import no_grad
 from ..text import Vocab
 from ..threads import matmul
 from .model import LanguageModel
+from .score import placed
 
 
 def choose(
@@ -98,7 +99,8 @@ def _read(model: LanguageModel, tokens: np.ndarray, state: Any) -> tuple[Array, 
     model.eval()
     try:
         with no_grad(), quiet():  # choose() refuses scores that are not finite
-            scores, state = model(from_numpy(tokens.reshape(-1, 1)), state)  # (T, 1, V)
+            read = from_numpy(tokens.reshape(-1, 1))  # (T, 1)
+            scores, state = model(placed(model, read, read, None)[0], state)  # (T, 1, V)
     finally:
         model.train(was_training)
     return scores.array[-1, 0], state

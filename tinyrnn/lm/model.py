@@ -6,7 +6,9 @@ from typing import Any
 
 from .. import nn
 from ..nn import functional as F
+from ..ops.index import check_ids
 from ..tensor import Tensor
+from ..text.batches import IGNORE
 
 LARGE_VOCABULARY = 4096  # from here on the scores of a whole batch would be the largest thing in memory
 CELLS: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN, "rnn_relu": nn.RNN}
@@ -88,13 +90,25 @@ class LanguageModel(nn.Module):
     def loss(self, tokens: Tensor, targets: Tensor, state: Any = None, reduction: str = "mean") -> tuple[Tensor, Any]:
         """The cross-entropy, in nats, of targets (T, N) that follow the tokens (T, N); and the state.
 
-        Targets of -100 do not count.
+        Targets of -100 do not count. On a GPU an id that is no symbol's makes the loss nan, see :meth:`check_ids`.
         """
         x, state = self._read(tokens, state)
         if self.config["vocab_size"] >= LARGE_VOCABULARY:
-            return F.linear_cross_entropy(x, self.decoder.weight, self.decoder.bias, targets, reduction=reduction), state
+            return F.linear_cross_entropy(x, self.decoder.weight, targets, linear_bias=self.decoder.bias, reduction=reduction), state
         scores = self.decoder(x)
         return F.cross_entropy(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1), reduction=reduction), state
+
+    def check_ids(self, tokens: Tensor, targets: Tensor) -> None:
+        """Refuse ids that are no symbol's, if they are in the computer's memory: before they are copied to a GPU.
+
+        Raises:
+            IndexError: an id, or a target that is not -100, is negative or not below V.
+        """
+        V = self.config["vocab_size"]
+        if not tokens.is_cuda:
+            check_ids(tokens.array, V, "embedding")
+        if not targets.is_cuda:
+            check_ids(targets.array[targets.array != IGNORE], V, "output layer")
 
 
 def detach(state: Any) -> Any:

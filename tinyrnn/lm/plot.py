@@ -29,7 +29,7 @@ class Plot(Callback):
     The loss of every batch with its moving mean and the validation, the perplexity of every epoch, the learning rate at
     every step, and a strip of samples. The file is replaced all at once, so an image viewer can watch it. Where epochs
     are short, some are passed over: no more than a tenth of the time goes into drawing. Given to several ``fit`` in
-    turn, it appends.
+    turn, it appends. It asks for every loss, for which the host waits if the model is on a GPU.
 
     Args:
         path: what to write; the ending names the format, such as ``.png``, ``.svg`` or ``.pdf``.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import quiet
+from ..devices import CPU, device
 from ..engine import no_grad
 from ..tensor import Tensor
 from ..text.batches import IGNORE
@@ -74,22 +75,61 @@ def evaluate(model: Any, batches: Any, criterion: Callable[..., Tensor] | None =
     check_model(model, criterion)
     was_training = model.training
     model.eval()
-    score, state = Score(0.0, 0), None
+    nats, tokens, state = Sum(), 0, None
     try:
         with no_grad(), quiet():
             for batch in batches:
                 inputs, targets, continues = members(batch, criterion)
                 count = targets_that_count(targets, criterion)
+                inputs, targets = placed(model, inputs, targets, criterion)
                 if criterion is None:
                     loss, state = model.loss(inputs, targets, state if continues else None, reduction="sum")
-                    score += Score(loss.item(), count)
+                    nats.add(loss)
                 elif count:  # or the mean would be nan
-                    score += Score(criterion(predict(model, inputs), targets).item() * count, count)
+                    nats.add(criterion(predict(model, inputs), targets), count)
+                tokens += count
     finally:
         model.train(was_training)
-    if score.tokens == 0:
+    if tokens == 0:
         raise ValueError("evaluate: the batches hold no tokens to predict")
-    return score
+    return Score(nats.item(), tokens)
+
+
+class Sum:
+    """A sum of losses in float64, where they are: the host waits for a GPU only to read it."""
+
+    def __init__(self) -> None:
+        self.total: Any = 0.0
+
+    def add(self, loss: Tensor, times: int = 1) -> None:
+        """Add a loss as often as it stands for."""
+        self.total = self.total + (loss.detach().double() if loss.is_cuda else loss.item()) * times
+
+    def item(self) -> float:
+        """As a Python number."""
+        return float(self.total)
+
+
+def device_of_model(model: Any) -> device:
+    """Where its parameters are; those of a model without any, nowhere but in the computer's memory."""
+    first = next(iter(model.parameters()), None)
+    return CPU if first is None else first.device
+
+
+def placed(model: Any, inputs: Any, targets: Tensor, criterion: Any) -> tuple[Any, Tensor]:
+    """A batch where the model is. A language model looks at ids before they go to a GPU, which would not say what is wrong."""
+    where = device_of_model(model)
+    if where == CPU:
+        return inputs, targets
+    if criterion is None and hasattr(model, "check_ids"):
+        model.check_ids(inputs, targets)
+    return _moved(inputs, where), targets.to(where)
+
+
+def _moved(inputs: Any, where: device) -> Any:
+    if hasattr(inputs, "to"):
+        return inputs.to(where)
+    return [_moved(part, where) for part in inputs] if isinstance(inputs, (tuple, list)) else inputs
 
 
 def check_model(model: Any, criterion: Any) -> None:

@@ -1,123 +1,301 @@
-"""Layers and losses as functions, as in ``torch.nn.functional``."""
+"""Layers as functions, as in ``torch.nn.functional``; with those of activations and losses, from their own files."""
 
 from __future__ import annotations
 
+import builtins
+import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..backend import Generator, default_generator, quiet, xp_of
-from ..engine import wrap
+from ..backend import Generator, as_library_of, default_generator, to_host, xp_of
+from ..engine import no_grad, wrap
 from ..kernels.dropout import keep
-from ..ops.elementwise import (
-    elu,
-    gelu,
-    leaky_relu,
-    mul,
-    relu,
-    sigmoid,
-    softplus,
-    sqrt,
-    square,
-    tanh,
-    where,
-)
-from ..ops.index import embedding_rows, gather, one_hot
+from ..names import missing_from
+from ..ops.elementwise import clamp, mul, where
+from ..ops.index import embedding_rows, index_add, index_select, one_hot
 from ..ops.linalg import einsum, linear, matmul
-from ..ops.losses import linear_nll, softmax_nll
-from ..ops.reduce import log_softmax as _log_softmax
-from ..ops.reduce import mean, sum
-from ..ops.reduce import softmax as _softmax
-from ..ops.shape import permute
+from ..ops.reduce import max, norm, sum
+from ..ops.shape import cat, narrow
 from ..tensor import Tensor
+from ..tensor.inplace import change
+from . import (
+    activation_functions,
+    attention_functions,
+    class_loss_functions,
+    convolution_functions,
+    loss_functions,
+    normalization_functions,
+)
+from .activation_functions import *  # noqa: F403
+from .attention_functions import *  # noqa: F403
+from .checks import need_tensors
+from .class_loss_functions import *  # noqa: F403
+from .convolution_functions import *  # noqa: F403
+from .loss_functions import *  # noqa: F403
+from .normalization_functions import *  # noqa: F403
 
 __all__ = [
+    *activation_functions.__all__,
+    *attention_functions.__all__,
+    *class_loss_functions.__all__,
+    *convolution_functions.__all__,
+    *loss_functions.__all__,
+    *normalization_functions.__all__,
+    "alpha_dropout",
     "bilinear",
-    "binary_cross_entropy_with_logits",
-    "cross_entropy",
+    "cosine_similarity",
     "dropout",
-    "elu",
+    "dropout1d",
+    "dropout2d",
     "embedding",
-    "gelu",
-    "layer_norm",
-    "leaky_relu",
+    "embedding_bag",
     "linear",
-    "linear_cross_entropy",
-    "log_softmax",
     "matmul",
-    "mse_loss",
-    "nll_loss",
+    "normalize",
     "one_hot",
-    "relu",
-    "sigmoid",
-    "softmax",
-    "softplus",
-    "tanh",
+    "pad",
+    "pairwise_distance",
 ]
 
-
-def softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    """``exp(input) / sum(exp(input))`` along ``dim``."""
-    return _softmax(input if dtype is None else input.to(dtype), dim=dim)
+# -- embedding --
 
 
-def log_softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    """``log(softmax(input))`` along ``dim``."""
-    return _log_softmax(input if dtype is None else input.to(dtype), dim=dim)
-
-
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
     """The row of ``weight`` (V, E) for each id in ``input`` (...): (..., E). The padding row gets no gradient.
+
+    Args:
+        max_norm: rows that are read and whose ``norm_type``-norm is larger are first scaled down to it, in place.
+        scale_grad_by_freq: the gradient of a row is divided by how often it was read.
+        sparse: accepted; the gradient of a large table is kept by rows with or without it, and reads as a dense tensor.
 
     Raises:
         IndexError: an id outside [0, V); NumPy would silently take -1 for the last row.
         RuntimeError: ids that are not integers.
     """
+    need_tensors("embedding", input=input, weight=weight)
+    if weight.ndim != 2:
+        raise RuntimeError(f"embedding: 'weight' must be 2-D, got shape {tuple(weight.shape)}")
     if input.array.dtype.kind not in "iu":
         raise RuntimeError(f"embedding: expected integer ids (Long or Int), got {input.dtype}; use x.long()")
-    if padding_idx is None:
-        return embedding_rows(weight, input)
     V = weight.shape[0]
-    if not -V <= padding_idx < V:
+    if padding_idx is not None and not -V <= padding_idx < V:
         raise AssertionError("Padding_idx must be within num_embeddings")
+    if max_norm is not None:
+        _renormalize(weight, input, max_norm, norm_type)
     rows = embedding_rows(weight, input)
-    padding = input.array == padding_idx % V
-    if not padding.any():
+    if scale_grad_by_freq:
+        ids = as_library_of(weight.array, input.array)
+        xp = xp_of(ids)
+        often = xp.bincount(ids.reshape(-1), minlength=V)[ids].astype(weight.array.dtype)
+        rows = rows.detach() + (rows - rows.detach()) / wrap(often[..., None])
+    if padding_idx is None:
         return rows
-    return where(wrap(padding[..., None]), rows.detach(), rows)
+    padding = input.array == padding_idx % V
+    if xp_of(padding) is np and not padding.any():
+        return rows
+    return where(wrap(as_library_of(weight.array, padding[..., None])), rows.detach(), rows)
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+def _renormalize(weight: Tensor, ids: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scale the rows that will be read down to norm ``max_norm``."""
+    with no_grad():
+        flat = ids.reshape(-1)
+        rows = embedding_rows(weight, flat)
+        length = norm(rows, norm_type, -1, keepdim=True)
+        weight[flat] = where(length > max_norm, rows * (max_norm / (length + 1e-7)), rows)  # a repeated id writes the same again
+
+
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """The sum, mean or maximum of each bag's rows of ``weight`` (V, E): (B, E). A bag without ids gives zeros.
+
+    Args:
+        input: ids (B, n), a bag a row; or (n), bag after bag.
+        offsets: with ids (n), where each bag begins.
+        mode: ``"sum"``, ``"mean"`` or ``"max"``.
+        sparse: accepted; see :func:`embedding`.
+        per_sample_weights: a factor for each id; only with ``"sum"``.
+        include_last_offset: ``offsets`` has one number more, the end of the last bag.
+        padding_idx: an id that counts for nothing.
+
+    Raises:
+        ValueError: shapes that do not fit, or offsets that do not start at 0 or run beyond the ids.
+        NotImplementedError: ``per_sample_weights`` with another mode.
+    """
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError(f"mode has to be one of sum, mean or max, got {mode!r}")
+    if per_sample_weights is not None:
+        if mode != "sum":
+            raise NotImplementedError(f"embedding_bag: per_sample_weights was not None. It is only supported for mode='sum', got {mode!r}")
+        if per_sample_weights.shape != input.shape:
+            raise ValueError(
+                f"embedding_bag: per_sample_weights {tuple(per_sample_weights.shape)} must have the shape of input {tuple(input.shape)}"
+            )
+    need_tensors("embedding_bag", input=input, weight=weight)
+    if input.ndim not in (1, 2):
+        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}")
+    if input.ndim == 2:
+        if offsets is not None:
+            raise ValueError("if input is 2D, then offsets has to be None, as input is treated as a mini-batch of fixed length sequences.")
+        starts = np.arange(input.shape[0]) * input.shape[1]
+    else:
+        starts = _starts(offsets, input.shape[0], include_last_offset)
+    rows = embedding(input.reshape(-1), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)  # (n, E)
+    n, B = input.numel(), len(starts)
+    sizes = np.diff(starts, append=n)
+    bags = np.repeat(np.arange(B), sizes)  # the bag of each id
+    counts = wrap(xp_of(weight.array).ones((n, 1), weight.array.dtype))
+    if padding_idx is not None:
+        counts = counts * wrap(as_library_of(weight.array, input.array).reshape(-1, 1) != padding_idx % weight.shape[0])
+    if mode == "max":
+        places = np.arange(n) - starts[bags]
+        at = wrap(as_library_of(weight.array, bags * sizes.max(initial=1) + places))
+        blank = weight.new_full((B * int(sizes.max(initial=1)), weight.shape[1]), -math.inf)
+        filled = blank.index_put((at,), where(counts == 0, -math.inf, rows)).reshape(B, -1, weight.shape[1])
+        largest = max(filled, 1).values
+        return where(largest == -math.inf, 0.0, largest)
+    factors = counts if per_sample_weights is None else counts * per_sample_weights.reshape(-1, 1)
+    index = wrap(as_library_of(weight.array, bags))
+    total = index_add(weight.new_zeros(B, weight.shape[1]), 0, index, rows * factors)
+    return total if mode == "sum" else total / clamp(index_add(weight.new_zeros(B, 1), 0, index, counts), min=1)
+
+
+def _starts(offsets: Tensor | None, n: int, include_last_offset: bool) -> np.ndarray:
+    """Where each bag begins, checked."""
+    if offsets is None:
+        raise ValueError("offsets has to be a 1D Tensor but got None")
+    if offsets.ndim != 1:
+        raise ValueError("offsets has to be a 1D Tensor")
+    given = to_host(offsets.array)
+    if include_last_offset and not given.size:
+        raise RuntimeError("include_last_offset: number of offset should be at least 1")
+    if given.size and given[0] != 0:
+        raise RuntimeError(f"offsets[0] has to be 0, since the first sequence begins at the first id. However, got {given[0]}")
+    if given.size and given[-1] > n:
+        raise RuntimeError(f"offsets[-1] can not be greater than input's length: got {given[-1]} for {n} ids")
+    return given[:-1] if include_last_offset else given
+
+
+# -- dropout --
+
+
+def _mask(like: Tensor, shape: Sequence[int], p: float, generator: Generator | None = None, scale: float | None = None) -> Tensor:
+    """0 with probability ``p``, else ``scale``, by default ``1 / (1 - p)``."""
+    mask = xp_of(like.array).empty(tuple(shape), like.array.dtype)
+    scale = 1 / (1 - p) if scale is None else scale
+    keep(mask, *(generator or default_generator).next_mask(), min(round(p * 2**32), 2**32 - 1), scale)
+    return wrap(mask)
+
+
+def _check_probability(p: float) -> None:
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Generator | None = None) -> Tensor:
     """Zero each element with probability ``p`` and scale the others by ``1 / (1 - p)``; itself unless training.
 
     Srivastava et al., 2014; scaled while training, so that evaluation needs no change. From equally seeded generators
     come the same zeros on every device and in every dtype.
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    need_tensors("dropout", input=input)
+    return _dropped(input, input.shape, p, training, inplace, generator)
+
+
+def _dropped(input: Tensor, shape: Sequence[int], p: float, training: bool, inplace: bool, generator: Generator | None = None) -> Tensor:
+    _check_probability(p)
+    if not training or p == 0:
+        return input
+    if not input.is_floating_point():
+        raise RuntimeError(f"dropout: result type Float can't be cast to the desired output type {input.dtype}; use x.float()")
+    factor: Any = 0 if p == 1 else _mask(input, shape, p, generator)
+    return change(input, mul, factor) if inplace else mul(input, factor)
+
+
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Zero whole channels of (N, C, L) or (C, L) with probability ``p`` and scale the others by ``1 / (1 - p)``."""
+    if input.ndim not in (2, 3):
+        raise RuntimeError(f"dropout1d: Expected 2D or 3D input, (C, L) or (N, C, L), but received a {input.ndim}D input; see dropout")
+    return _dropped(input, (*input.shape[:-1], 1), p, training, inplace)
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Zero whole channels of (N, C, ...) with probability ``p`` and scale the others by ``1 / (1 - p)``."""
+    if input.ndim not in (3, 4):
+        warnings.warn(
+            f"dropout2d: Received a {input.ndim}-D input to dropout2d, which is deprecated; take dropout1d or dropout",
+            stacklevel=2,
+        )
+    return _dropped(input, (*input.shape[:2], *[1] * (input.ndim - 2)), p, training, inplace)
+
+
+def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """Dropout after :func:`selu`: to its lower limit instead of 0, and mean and variance stay (Klambauer et al., 2017)."""
+    _check_probability(p)
     if not training or p == 0:
         return input
     if p == 1:
-        return input * 0
-    mask = xp_of(input.array).empty(input.shape, input.array.dtype)
-    keep(mask, *(generator or default_generator).next_mask(), min(round(p * 2**32), 2**32 - 1), 1 / (1 - p))
-    return mul(input, wrap(mask))
+        return change(input, mul, 0) if inplace else input * 0
+    low = -1.7580993408473766
+    a = ((1 - p) * (1 + p * low * low)) ** -0.5
+    kept = _mask(input, input.shape, p, scale=a)
+
+    def spread(x: Tensor) -> Tensor:
+        return x * kept + (low * (a - kept) - a * low * p)
+
+    return change(input, spread) if inplace else spread(input)
 
 
-def layer_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
-    """Shift and scale to mean 0 and variance 1 over the last axes, then by ``weight`` and ``bias`` (Ba et al., 2016)."""
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if tuple(input.shape[-len(shape) :]) != shape:
-        raise RuntimeError(
-            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], "
-            f"but got input of size {list(input.shape)}"
-        )
-    dims = tuple(range(-len(shape), 0))
-    centred = input - mean(input, dims, keepdim=True)
-    y = centred / sqrt(mean(square(centred), dims, keepdim=True) + eps)
-    y = y if weight is None else y * weight
-    return y if bias is None else y + bias
+# -- distances and norms --
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
+    """``input`` over its ``p``-norm along ``dim``, which counts as at least ``eps``."""
+    y = input / clamp(norm(input, p, dim, keepdim=True), min=eps)
+    return y if out is None else out.copy_(y)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """The cosine of the angle between ``x1`` and ``x2`` (which broadcast) along ``dim``; lengths count as at least ``eps``."""
+
+    def direction(x: Tensor) -> Tensor:
+        length = norm(x, 2, dim, keepdim=True)
+        return x / (length + clamp(eps - length.detach(), min=0))
+
+    if not (x1.is_floating_point() and x2.is_floating_point()):
+        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {(x1 * 0 + x2 * 0).dtype}")
+    try:
+        shape = np.broadcast_shapes(tuple(x1.shape), tuple(x2.shape))
+    except ValueError:
+        raise RuntimeError(f"cosine_similarity: shapes {tuple(x1.shape)} and {tuple(x2.shape)} do not broadcast") from None
+    return sum(direction(x1.expand(shape)) * direction(x2.expand(shape)), dim)
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """The ``p``-norm of ``x1 - x2 + eps`` along the last axis: (N, D) and (N, D) to (N)."""
+    return norm(x1 - x2 + eps, p, -1, keepdim=keepdim)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -128,199 +306,81 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return y if bias is None else y + bias
 
 
-# -- losses --
+# -- padding --
 
 
-def _reduce(losses: Tensor, reduction: str) -> Tensor:
-    if reduction == "none":
-        return losses
-    return mean(losses) if _checked(reduction) == "mean" else sum(losses)
-
-
-def _checked(reduction: str) -> str:
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not a valid value for reduction; expected 'none', 'mean' or 'sum'")
-    return reduction
-
-
-def _class_last(op: str, input: Tensor, target: Tensor) -> Tensor:
-    """(C), (N, C) or (N, C, d...) with targets () , (N), (N, d...) to (M, C) rows."""
-    shape, wanted = tuple(input.shape), tuple(target.shape)
-    if not shape:
-        raise RuntimeError(f"{op}: expected scores with a class axis, got a 0-d tensor")
-    if len(shape) == 1:
-        if wanted not in ((), (1,)):
-            raise ValueError(f"Expected a 0-d target for scores of shape {shape}, got {wanted}")
-        return input.reshape(1, -1)
-    if shape[:1] + shape[2:] != wanted:
-        hint = ""
-        if shape[:-1] == wanted:
-            hint = " The class axis must be the second: use .reshape(-1, C) on scores and .reshape(-1) on targets."
-        if len(shape) == 2 and len(wanted) == 1:
-            raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({wanted[0]}).")
-        raise RuntimeError(f"Expected target size {[shape[0], *shape[2:]]} for scores of shape {list(shape)}, got {list(wanted)}.{hint}")
-    if len(shape) == 2:
-        return input
-    return permute(input, dims=(0, *range(2, len(shape)), 1)).reshape(-1, shape[1])
-
-
-def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
-    """Minus the log-probability ``input`` (N, C, ...) of the class ``target`` (N, ...), weighted by class.
-
-    The mean is over the weights of the targets that count: those that are not ``ignore_index``.
-
-    Raises:
-        IndexError: a target outside [0, C).
-    """
-    return _nll("nll_loss", input, target, weight, ignore_index, _checked(reduction), 0.0, scores=False)
-
-
-def _counted(op: str, target: Tensor, C: int, ignore_index: int) -> tuple[Tensor, Tensor]:
-    """Targets as one row, checked, with 0 for those to be ignored; and which of them count."""
-    if target.array.dtype.kind not in "iu":
-        raise RuntimeError(f"{op}: expected integer targets (Long), got {target.dtype}; use .long()")
-    ids = target.array.reshape(-1)
-    counts = ids != ignore_index
-    if xp_of(ids) is np:  # on a GPU it would make the host wait: there the loss of such a target is nan
-        bad = ids[counts & ((ids < 0) | (ids >= C))]
-        if bad.size:
-            raise IndexError(f"Target {bad[0]} is out of bounds: there are {C} classes, 0 to {C - 1}, and ignore_index={ignore_index}")
-    return wrap(xp_of(ids).where(counts, ids, 0).astype(np.int64)), wrap(counts)
-
-
-def _nll(
-    op: str, input: Tensor, target: Tensor, weight: Any, ignore_index: int, reduction: str, smoothing: float, *, scores: bool
-) -> Tensor:
-    """The loss of log-probabilities or, with ``scores``, of raw scores, which softmax and loss take in one step."""
-    if scores and smoothing:
-        input, scores = _log_softmax(input, dim=0 if input.ndim == 1 else 1), False
-    rows = _class_last(op, input, target)
-    C = rows.shape[1]
-    safe, counts = _counted(op, target, C, ignore_index)
-    if weight is not None and tuple(weight.shape) != (C,):
-        raise RuntimeError(
-            f"{op}: weight tensor should be defined either for all {C} classes or no classes, got shape {tuple(weight.shape)}"
-        )
-    share = counts.array.astype(rows.array.dtype)
-    if weight is not None:
-        share = share * weight.array[safe.array]
-    losses = softmax_nll(rows, safe) if scores else -gather(rows, 1, safe.reshape(-1, 1)).reshape(-1)
-    losses = losses * wrap(share)
-    if smoothing:
-        weighted = rows if weight is None else rows * weight
-        losses = losses * (1 - smoothing) - sum(weighted, 1) * (smoothing / C)
-    # `where` comes last: neither an ignored -inf nor the 0/0 of a mean over nothing may reach a gradient as 0 * inf
-    losses = where(counts, losses, 0.0)
-    if reduction == "none":
-        return losses.reshape(target.shape if input.ndim > 1 else ())
-    total = sum(losses)
-    return total if reduction == "sum" else total / wrap(xp_of(share).asarray(share.sum()))
-
-
-def cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Tensor:
-    """Minus the log of the probability that ``softmax(input)`` gives to the target, in nats.
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
+    """More elements at the ends of the last axes; a negative number takes some away.
 
     Args:
-        input: raw scores (C), (N, C) or (N, C, ...); *not* probabilities.
-        target: classes (), (N), (N, ...) as integers, or probabilities of the shape of ``input``.
-        weight: (C), a factor for each class.
-        ignore_index: targets of this value count for nothing.
-        reduction: ``"mean"`` over what counts, ``"sum"`` or ``"none"``.
-        label_smoothing: this share of the target's probability is spread over all classes.
-
-    ``torch.nn.functional.cross_entropy``.
-
-    >>> import tinyrnn
-    >>> from tinyrnn.nn import functional as F
-    >>> F.cross_entropy(tinyrnn.zeros(2, 4), tinyrnn.tensor([0, 3]))  # ln 4
-    tensor(1.3863)
+        pad: how many before and after, for the last axis, the one before it, and so on.
+        mode: ``"constant"``, all of them ``value`` (0); ``"reflect"``, the neighbours mirrored at the end; ``"replicate"``,
+            the end itself; ``"circular"``, from the other end. All but the first need one or two axes in front.
 
     Raises:
-        IndexError: a target outside [0, C).
-        ValueError, RuntimeError: shapes that do not fit, targets of the wrong kind.
+        RuntimeError: more or fewer numbers than fit the axes; ``"reflect"`` or ``"circular"`` by more than is there.
+        NotImplementedError: an unknown mode, or axes that PyTorch does not pad so.
     """
-    _checked(reduction)
-    if not 0 <= label_smoothing <= 1:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    axis = 0 if input.ndim == 1 else 1
-    if not target.is_floating_point():
-        return _nll("cross_entropy", input, target, weight, ignore_index, reduction, label_smoothing, scores=True)
-    if target.shape != input.shape:
+    sizes = tuple(int(n) for n in pad)
+    if len(sizes) % 2:
+        raise RuntimeError(f"Padding length must be divisible by 2, got {len(sizes)}")
+    if len(sizes) > 2 * input.ndim:
         raise RuntimeError(
-            f"cross_entropy: class probabilities must have the shape of the scores {list(input.shape)}, got {list(target.shape)}; "
-            "class numbers must be integers"
+            f"Padding length should be less than or equal to two times the input dimension, {2 * input.ndim}, but got {len(sizes)}"
         )
-    C = input.shape[axis]
-    if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / C
-    terms = -(log_softmax(input, axis) * target)
-    if weight is not None:
-        shape = [1] * input.ndim
-        shape[axis] = C
-        terms = terms * weight.reshape(shape)
-    losses = sum(terms, axis)
-    if reduction == "mean":
-        return sum(losses) / losses.numel()
-    return _reduce(losses, reduction)
+    if mode not in ("constant", "reflect", "replicate", "circular"):
+        raise NotImplementedError(f"Unrecognised padding mode {mode}; known: constant, reflect, replicate, circular")
+    if mode != "constant":
+        if value not in (None, 0):
+            raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument, got {value}')
+        if len(sizes) not in (2, 4, 6) or input.ndim - len(sizes) // 2 not in (1, 2):
+            raise NotImplementedError(
+                f"{mode} padding takes 1 to 3 axes after one or two others; got {len(sizes)} numbers for {input.ndim} axes"
+            )
+    y = input
+    for k in range(len(sizes) // 2):
+        before, after, dim = sizes[2 * k], sizes[2 * k + 1], input.ndim - 1 - k
+        if before or after:
+            y = (
+                _padded(y, dim, before, after, 0 if value is None else value)
+                if mode == "constant"
+                else index_select(y, dim, _source(mode, y.shape[dim], before, after, dim))
+            )
+    return y if y is not input else input.clone()
 
 
-def linear_cross_entropy(
-    input: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor, ignore_index: int = -100, reduction: str = "mean"
-) -> Tensor:
-    """``cross_entropy(linear(input, weight, bias), target)`` without ever holding all the scores.
-
-    For large vocabularies: input (..., H), weight (V, H), bias (V,) and targets (...) of the same leading shape. Scores
-    are made, used and forgotten in blocks of rows, so memory is that of the gradients, not of (..., V) scores.
-
-    Raises:
-        IndexError: a target outside [0, V).
-        RuntimeError: shapes that do not fit.
-        ValueError: ``reduction`` is not "mean" or "sum".
-    """
-    if _checked(reduction) == "none":
-        raise ValueError("linear_cross_entropy adds up as it goes: reduction must be 'mean' or 'sum'")
-    if input.shape[:-1] != target.shape or weight.shape[1:] != input.shape[-1:]:
+def _padded(input: Tensor, dim: int, before: int, after: int, value: float) -> Tensor:
+    n = input.shape[dim] + before + after
+    if n < 0:
         raise RuntimeError(
-            f"linear_cross_entropy: expected input (..., H), weight (V, H) and target (...), got {tuple(input.shape)}, "
-            f"{tuple(weight.shape)} and {tuple(target.shape)}"
+            f"The input size {input.shape[dim]}, plus negative padding {before} and {after}, is a negative size at dimension {dim}"
         )
-    safe, counts = _counted("linear_cross_entropy", target, weight.shape[0], ignore_index)
-    share = counts.array.astype(input.array.dtype)
-    if reduction == "mean":
-        with quiet():  # a mean over nothing is nan
-            share /= share.sum()
-    return linear_nll(input.reshape(-1, input.shape[-1]), weight, bias, safe, wrap(share))
+    start = builtins.max(-before, 0)
+    kept = narrow(input, dim, start, input.shape[dim] - start - builtins.max(-after, 0))
+
+    def block(size: int) -> list[Tensor]:
+        shape = (*input.shape[:dim], size, *input.shape[dim + 1 :])
+        return [input.new_full(shape, value)] if size > 0 else []
+
+    return cat([*block(before), kept, *block(after)], dim)
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """The squared difference."""
-    _check_same_size("mse_loss", input, target)
-    return _reduce(square(input - target), reduction)
+def _source(mode: str, n: int, before: int, after: int, dim: int) -> Tensor:
+    """The places along an axis of size ``n`` that the padded axis shows."""
+    if mode == "circular":  # what is taken away is not there to go round
+        first, n = builtins.max(-before, 0), n + builtins.min(before, 0) + builtins.min(after, 0)
+        before, after = builtins.max(before, 0), builtins.max(after, 0)
+    places = np.arange(-before, n + after)
+    most = {"reflect": n - 1, "circular": n, "replicate": math.inf}[mode]
+    if builtins.max(before, after) > most:
+        raise RuntimeError(f"{mode} padding ({before}, {after}) at dimension {dim} should be at most {most}, for a size of {n}")
+    if not places.size or not n:
+        raise RuntimeError(f"{mode} padding ({before}, {after}) at dimension {dim} of size {n} leaves or finds nothing")
+    if mode == "circular":
+        return wrap(first + places % n)
+    if mode == "replicate":
+        return wrap(places.clip(0, n - 1))
+    return wrap((n - 1) - np.abs((n - 1) - np.abs(places)))
 
 
-def _check_same_size(op: str, input: Tensor, target: Tensor) -> None:
-    if input.shape != target.shape:
-        warnings.warn(
-            f"Using a target size ({tuple(target.shape)}) that is different to the input size ({tuple(input.shape)}) in {op}. "
-            "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-            stacklevel=3,
-        )
-
-
-def binary_cross_entropy_with_logits(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None
-) -> Tensor:
-    """The cross-entropy of ``sigmoid(input)`` with probabilities ``target`` of the same shape, without overflow."""
-    if input.shape != target.shape:
-        raise ValueError(f"Target size ({tuple(target.shape)}) must be the same as input size ({tuple(input.shape)})")
-    positive = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
-    # beyond 40, log(1 + exp(-x)) is -x to the last bit, and exp(-x) could overflow
-    losses = (1 - target) * input + positive * softplus(-input, threshold=40.0)
-    return _reduce(losses if weight is None else losses * weight, reduction)
+__getattr__ = missing_from(__name__)

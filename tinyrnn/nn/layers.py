@@ -1,16 +1,18 @@
-"""Layers without a memory: linear maps, embedding, dropout, normalisation."""
+"""Layers without a memory: linear maps, shapes, distances, dropout, normalisation."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ..creation import empty
-from ..engine import no_grad
+from ..ops.shape import _normal
 from ..tensor import Parameter, Tensor
 from . import functional as F
 from . import init
 from .module import Module
+from .parameter import UninitializedParameter
 
 
 class Identity(Module):
@@ -51,6 +53,45 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class LazyLinear(Linear):
+    """A :class:`Linear` that takes ``in_features`` from the first batch, and is one from then on. ``torch.nn.LazyLinear``."""
+
+    weight: UninitializedParameter
+
+    def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        Module.__init__(self)
+        self.in_features, self.out_features = 0, out_features
+        self.weight = UninitializedParameter(device=device, dtype=dtype)
+        self.register_parameter("bias", UninitializedParameter(device=device, dtype=dtype) if bias else None)
+
+    def has_uninitialized_params(self) -> bool:
+        """Whether no batch has come yet."""
+        return any(isinstance(p, UninitializedParameter) for p in self.parameters())
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew, if they are there."""
+        if self.in_features:
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Tensor) -> None:
+        """Make the weights for such an input."""
+        if not self.has_uninitialized_params():
+            self.in_features = self.weight.shape[1]
+            return
+        self.in_features = input.shape[-1]
+        self.weight.materialize((self.out_features, self.in_features))
+        if self.bias is not None:
+            self.bias.materialize((self.out_features,))
+        self.reset_parameters()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(..., in_features) to (..., out_features)."""
+        self.initialize_parameters(input)
+        if type(self) is LazyLinear:
+            self.__class__ = Linear  # type: ignore[assignment]
+        return F.linear(input, self.weight, self.bias)
+
+
 class Bilinear(Module):
     """``y_o = x1ᵀ W_o x2 + b_o``; weights start uniform in ±1/sqrt(in1_features). ``torch.nn.Bilinear``."""
 
@@ -80,68 +121,87 @@ class Bilinear(Module):
         )
 
 
-class Embedding(Module):
-    """A learned vector for each id: (...) integers to (..., embedding_dim). ``torch.nn.Embedding``.
+class Flatten(Module):
+    """Several axes as one. ``torch.nn.Flatten``."""
 
-    ``weight`` (num_embeddings, embedding_dim) starts normal; the row of ``padding_idx`` starts at zero and gets no
-    gradient.
-
-    >>> import tinyrnn
-    >>> from tinyrnn import nn
-    >>> nn.Embedding(10, 3)(tinyrnn.tensor([[1, 2]])).shape
-    tinyrnn.Size([1, 2, 3])
-    """
-
-    def __init__(
-        self,
-        num_embeddings: int,
-        embedding_dim: int,
-        padding_idx: int | None = None,
-        *,
-        _weight: Tensor | None = None,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise AssertionError("Padding_idx must be within num_embeddings")
-            padding_idx %= num_embeddings
-        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
-        if _weight is None:
-            self.weight = Parameter(empty(num_embeddings, embedding_dim, device=device, dtype=dtype))
-            self.reset_parameters()
-        else:
-            self.weight = Parameter(_weight)
-
-    def reset_parameters(self) -> None:
-        """Draw the rows anew."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx] = 0.0
-
-    @classmethod
-    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
-        """An embedding with these rows (V, E), which are not learned unless ``freeze=False``."""
-        if embeddings.ndim != 2:
-            raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
-        rows, columns = embeddings.shape
-        made = cls(rows, columns, padding_idx, _weight=embeddings)
-        made.weight.requires_grad_(not freeze)
-        return made
+        self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, input: Tensor) -> Tensor:
-        """(...) integers to (..., embedding_dim)."""
-        return F.embedding(input, self.weight, self.padding_idx)
+        """(N, ...) to (N, the rest), unless other axes were given."""
+        return input.flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
-class Dropout(Module):
-    """Zeroes each element with probability ``p`` while training. ``torch.nn.Dropout``."""
+class Unflatten(Module):
+    """One axis as several. ``torch.nn.Unflatten``."""
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        super().__init__()
+        if isinstance(dim, str):
+            raise NotImplementedError("Unflatten: tensors have no named axes here: give dim as a number")
+        if not isinstance(unflattened_size, (tuple, list)) or not all(isinstance(n, int) for n in unflattened_size):
+            raise TypeError(f"unflattened_size must be tuple of ints, but found {unflattened_size!r}")
+        self.dim, self.unflattened_size = dim, unflattened_size
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The axis ``dim`` to axes of sizes ``unflattened_size``."""
+        dim = _normal(self.dim, input.ndim)
+        return input.reshape(*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+class CosineSimilarity(Module):
+    """The cosine of the angle between two tensors along ``dim``. ``torch.nn.CosineSimilarity``."""
+
+    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.dim, self.eps = dim, eps
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """(N, D) and (N, D) to (N), unless another axis was given."""
+        return F.cosine_similarity(x1, x2, self.dim, self.eps)
+
+
+class PairwiseDistance(Module):
+    """The distance between rows. ``torch.nn.PairwiseDistance``."""
+
+    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
+        super().__init__()
+        self.norm, self.eps, self.keepdim = p, eps, keepdim
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """(N, D) and (N, D) to (N)."""
+        return F.pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)
+
+
+class DataParallel(Module):
+    """The model itself, under ``module``: as ``torch.nn.DataParallel`` on one device or none.
+
+    Raises:
+        NotImplementedError: more than one device.
+    """
+
+    def __init__(self, module: Module, device_ids: Sequence[Any] | None = None, output_device: Any = None, dim: int = 0) -> None:
+        super().__init__()
+        if device_ids is not None and len(device_ids) > 1:
+            raise NotImplementedError(
+                f"DataParallel: one process computes on one device here, got {list(device_ids)}. Leave device_ids out"
+            )
+        self.module, self.dim = module, dim
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """``module(*inputs, **kwargs)``."""
+        return self.module(*inputs, **kwargs)
+
+
+class _Dropout(Module):
+    function: Any
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
@@ -151,46 +211,31 @@ class Dropout(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Any shape to the same shape."""
-        y = F.dropout(input, self.p, self.training)
-        return input.copy_(y) if self.inplace and y is not input else y
+        return type(self).function(input, self.p, self.training, self.inplace)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
 
 
-class LayerNorm(Module):
-    """Mean 0 and variance 1 over the last axes, then a learned scale and shift. ``torch.nn.LayerNorm``."""
+class Dropout(_Dropout):
+    """Zeroes each element with probability ``p`` while training. ``torch.nn.Dropout``."""
 
-    def __init__(
-        self,
-        normalized_shape: Any,
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.register_parameter(
-            "weight", Parameter(empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
-        )
-        self.register_parameter(
-            "bias", Parameter(empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine and bias else None
-        )
-        self.reset_parameters()
+    function = staticmethod(F.dropout)
 
-    def reset_parameters(self) -> None:
-        """Scale 1, shift 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """(..., *normalized_shape) to the same shape."""
-        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+class Dropout1d(_Dropout):
+    """Zeroes whole channels of (N, C, L) with probability ``p`` while training. ``torch.nn.Dropout1d``."""
 
-    def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
+    function = staticmethod(F.dropout1d)
+
+
+class Dropout2d(_Dropout):
+    """Zeroes whole channels of (N, C, H, W) with probability ``p`` while training. ``torch.nn.Dropout2d``."""
+
+    function = staticmethod(F.dropout2d)
+
+
+class AlphaDropout(_Dropout):
+    """Dropout that keeps mean and variance after :class:`SELU`. ``torch.nn.AlphaDropout``."""
+
+    function = staticmethod(F.alpha_dropout)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .. import dtypes
-from ..engine import Traced, modes, no_grad, primitive, wrap
-from ..tensor import Parameter, RemovableHandle, Tensor, where_and_what
+from ..engine import no_grad
+from ..tensor import RemovableHandle, Tensor, where_and_what
+from .hooks import call_with_hooks, register
+from .parameter import Parameter, UninitializedParameter
 
 
 class IncompatibleKeys(NamedTuple):
@@ -20,7 +23,7 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
 class Module:
@@ -43,38 +46,38 @@ class Module:
     """
 
     training: bool
+    _parameters: OrderedDict[str, Parameter | None]
+    _buffers: OrderedDict[str, Tensor | None]
+    _modules: OrderedDict[str, Module | None]
+    _non_persistent_buffers_set: set[str]
+    _forward_hooks: OrderedDict[int, Callable]
+    _forward_hooks_with_kwargs: OrderedDict[int, bool]
+    _forward_hooks_always_called: OrderedDict[int, bool]
+    _forward_pre_hooks: OrderedDict[int, Callable]
+    _forward_pre_hooks_with_kwargs: OrderedDict[int, bool]
+    _backward_hooks: OrderedDict[int, Callable]
+    _backward_pre_hooks: OrderedDict[int, Callable]
 
-    def __init__(self) -> None:
-        for name, value in (
-            ("training", True),
-            ("_parameters", OrderedDict()),
-            ("_buffers", OrderedDict()),
-            ("_non_persistent", set()),
-            ("_modules", OrderedDict()),
-            ("_forward_hooks", OrderedDict()),
-            ("_forward_pre_hooks", OrderedDict()),
-            ("_backward_hooks", OrderedDict()),
-        ):
-            object.__setattr__(self, name, value)
+    call_super_init = False  # whether __init__ passes its arguments on, to another base class of a subclass
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not self.call_super_init and kwargs:
+            raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
+        if not self.call_super_init and args:
+            raise TypeError(f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were given")
+        for name, make in _STATE.items():
+            object.__setattr__(self, name, make())
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; written by each subclass."""
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        for hook in list(self._forward_pre_hooks.values()):
-            changed = hook(self, args)
-            if changed is not None:
-                args = changed if isinstance(changed, tuple) else (changed,)
-        if self._backward_hooks:
-            result = _with_backward_hooks(self, args, kwargs)
-        else:
-            result = self.forward(*args, **kwargs)
-        for hook in list(self._forward_hooks.values()):
-            changed = hook(self, args, result)
-            if changed is not None:
-                result = changed
-        return result
+        if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks:
+            return call_with_hooks(self, args, kwargs)
+        return self.forward(*args, **kwargs)
 
     # -- attributes --
 
@@ -123,14 +126,24 @@ class Module:
         for registry in ("_parameters", "_buffers", "_modules"):
             if registry != keep:
                 dropped = self.__dict__.get(registry, {}).pop(name, self) is not self or dropped
-        self.__dict__.get("_non_persistent", set()).discard(name)
+        self.__dict__.get("_non_persistent_buffers_set", set()).discard(name)
         if name in self.__dict__:
             object.__delattr__(self, name)
             dropped = True
         return dropped
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+        names = {*super().__dir__(), *self._parameters, *self._buffers, *self._modules}
+        return sorted(name for name in names if not name[0].isdigit())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for name, make in _STATE.items():  # a file may be older than some of them
+            if name not in state:
+                object.__setattr__(self, name, make())
+        for name, p in self._parameters.items():
+            if p is not None:
+                p.name = p.name or name
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under a name; ``None`` keeps the name free of one."""
@@ -151,7 +164,7 @@ class Module:
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' (Tensor or None required)")
         self._buffers[name] = tensor
-        (self._non_persistent.discard if persistent else self._non_persistent.add)(name)
+        (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a submodule under a name."""
@@ -231,11 +244,38 @@ class Module:
         """The module at a dotted path: ``"encoder.rnn"``."""
         module = self
         for part in filter(None, target.split(".")):
-            found = getattr(module, part, None)
+            if not hasattr(module, part):
+                raise AttributeError(f"{module._get_name()} has no attribute `{part}` (looking for '{target}')")
+            found = getattr(module, part)
             if not isinstance(found, Module):
-                raise AttributeError(f"{type(module).__name__} has no submodule `{part}` (looking for '{target}')")
+                raise AttributeError(f"`{part}` is not an nn.Module (looking for '{target}')")
             module = found
         return module
+
+    def set_submodule(self, target: str, module: Module) -> None:
+        """Put a module at a dotted path, in the place of the one there."""
+        path, _, name = target.rpartition(".")
+        if not target:
+            raise ValueError("Cannot set the submodule without a target name!")
+        self.get_submodule(target)
+        setattr(self.get_submodule(path), name, module)
+
+    def _get_member(self, target: str, kind: str, registry: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if not hasattr(module, name):
+            raise AttributeError(f"{module._get_name()} has no attribute `{name}` (looking for '{target}')")
+        if name not in getattr(module, registry):
+            raise AttributeError(f"`{name}` is not {kind} (looking for '{target}')")
+        return getattr(module, name)
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted path: ``"encoder.rnn.weight_hh_l0"``."""
+        return self._get_member(target, "an nn.Parameter", "_parameters")
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path."""
+        return self._get_member(target, "a buffer", "_buffers")
 
     # -- modes --
 
@@ -243,8 +283,9 @@ class Module:
         """Switch dropout and the like on (or off) here and below; returns itself."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
-        for module in self.modules():
-            module.training = mode
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
         return self
 
     def eval(self) -> Any:
@@ -283,19 +324,23 @@ class Module:
         if wanted is not None and not wanted.is_floating_point:
             raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={wanted}")
 
-        def convert(t: Tensor) -> Tensor:
-            return t.to(device, wanted if t.is_floating_point() else None)
+        return self._apply(lambda t: t.to(device, wanted if t.is_floating_point() else None))
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """Replace the memory of all parameters, gradients and buffers by that of ``fn`` of them; returns itself."""
+        for module in self.children() if recurse else ():
+            module._apply(fn)
         with no_grad():
-            for module in self.modules():
-                for p in module._parameters.values():
-                    if p is not None:
-                        p.data = convert(p.detach())
-                        if p._grad is not None:
-                            p._grad = convert(p._grad)
-                for name, b in module._buffers.items():
-                    if b is not None:
-                        module._buffers[name] = convert(b)
+            for p in self._parameters.values():
+                if isinstance(p, UninitializedParameter):
+                    p.converted(fn)
+                elif p is not None:
+                    p.data = fn(p.detach())
+                    if p._grad is not None:
+                        p._grad = fn(p._grad)
+            for name, b in self._buffers.items():
+                if b is not None:
+                    self._buffers[name] = fn(b)
         return self
 
     def cuda(self, device: Any = None) -> Any:
@@ -314,19 +359,52 @@ class Module:
         """``to(float64)``."""
         return self.to(dtypes.float64)
 
+    def half(self) -> Any:
+        """``to(float16)``."""
+        return self.to(dtypes.float16)
+
+    def type(self, dst_type: Any) -> Any:
+        """All parameters and buffers as a dtype."""
+        return self._apply(lambda t: t.type(dst_type))
+
+    def share_memory(self) -> Any:
+        """Itself: one process computes here, and there is nobody to share with."""
+        return self
+
     # -- state --
 
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> OrderedDict:
+    def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
         """All parameters and persistent buffers by name; they share memory with the module."""
+        if args:
+            warnings.warn("Positional args are being deprecated, use kwargs instead.", FutureWarning, stacklevel=2)
+            given = dict(zip(("destination", "prefix", "keep_vars"), args))
+            return self.state_dict(**{"destination": destination, "prefix": prefix, "keep_vars": keep_vars, **given})
         state = OrderedDict() if destination is None else destination
-        for path, module in self.named_modules(remove_duplicate=False):
-            at = f"{prefix}{path}." if path else prefix
-            members = [*module._parameters.items()]
-            members += [(n, b) for n, b in module._buffers.items() if n not in module._non_persistent]
-            for name, member in members:
-                if member is not None:
-                    state[at + name] = member if keep_vars else member.detach()
+        for name, member in self._own_state():
+            state[prefix + name] = member if keep_vars or not isinstance(member, Tensor) else member.detach()
+        for name, module in self._modules.items():
+            if module is not None:
+                module.state_dict(destination=state, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         return state
+
+    def _own_state(self) -> Iterator[tuple[str, Any]]:
+        """Names and members of the state of this module alone."""
+        for name, p in self._parameters.items():
+            if p is not None:
+                yield name, p
+        for name, b in self._buffers.items():
+            if b is not None and name not in self._non_persistent_buffers_set:
+                yield name, b
+        if type(self).get_extra_state is not Module.get_extra_state:
+            yield "_extra_state", self.get_extra_state()
+
+    def get_extra_state(self) -> Any:
+        """What else belongs to the state; written by subclasses that need it, with :meth:`set_extra_state`."""
+        raise RuntimeError("Reached a code path in Module.get_extra_state() that should never be called: overwrite it")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take back what :meth:`get_extra_state` gave."""
+        raise RuntimeError("Reached a code path in Module.set_extra_state() that should never be called: overwrite it")
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
         """Copy values from a ``state_dict``; nothing is changed if anything is wrong.
@@ -337,9 +415,14 @@ class Module:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        own = self.state_dict(keep_vars=True)
-        missing = [key for key in own if key not in state_dict]
-        unexpected = [key for key in state_dict if key not in own]
+        places = {
+            f"{path}.{name}" if path else name: (module, member)
+            for path, module in self.named_modules(remove_duplicate=False)
+            for name, member in module._own_state()
+        }
+        own = {key: member for key, (_, member) in places.items() if not key.endswith("_extra_state")}
+        missing = [key for key in places if key not in state_dict]
+        unexpected = [key for key in state_dict if key not in places]
         problems = []
         if strict and missing:
             problems.append(f"Missing key(s) in state_dict: {', '.join(map(_quoted, missing))}. ")
@@ -350,6 +433,8 @@ class Module:
                 continue
             if not hasattr(state_dict[key], "shape"):
                 problems.append(f"expected a Tensor or an array for {key}, got {type(state_dict[key]).__name__}.")
+            elif isinstance(mine, UninitializedParameter):
+                tuple(state_dict[key].shape)  # the other one may be uninitialized as well, and says so
             elif tuple(state_dict[key].shape) != tuple(mine.shape):
                 problems.append(
                     f"size mismatch for {key}: copying a param with shape {list(state_dict[key].shape)} from checkpoint, "
@@ -361,29 +446,56 @@ class Module:
             for key, mine in own.items():
                 if key in state_dict:
                     given = state_dict[key]
+                    if isinstance(mine, UninitializedParameter):
+                        mine.materialize(given.shape)
                     if assign:
                         mine.data = given
                     else:
                         mine.copy_(given)
+        for key, (module, _) in places.items():
+            if key in state_dict and key not in own:
+                module.set_extra_state(state_dict[key])
         return IncompatibleKeys(missing, unexpected)
 
     # -- hooks --
 
-    def register_forward_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(module, args)`` before ``forward``; what it returns, if anything, replaces the arguments."""
-        return _register(self._forward_pre_hooks, hook)
+    def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
+        """Call ``hook(module, args)`` before ``forward``; what it returns, if anything, replaces the arguments.
 
-    def register_forward_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(module, args, result)`` after ``forward``; what it returns, if anything, replaces the result."""
-        return _register(self._forward_hooks, hook)
+        Args:
+            prepend: before the hooks that are there, not after them.
+            with_kwargs: ``hook(module, args, kwargs)``, which may return both.
+        """
+        return register(self._forward_pre_hooks, hook, prepend, kwargs=(self._forward_pre_hooks_with_kwargs, with_kwargs))
 
-    def register_full_backward_hook(self, hook: Callable) -> RemovableHandle:
+    def register_forward_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args, result)`` after ``forward``; what it returns, if anything, replaces the result.
+
+        Args:
+            prepend: before the hooks that are there, not after them.
+            with_kwargs: ``hook(module, args, kwargs, result)``.
+            always_call: also after an exception, with ``None`` for the result.
+        """
+        kwargs, always = (self._forward_hooks_with_kwargs, with_kwargs), (self._forward_hooks_always_called, always_call)
+        return register(self._forward_hooks, hook, prepend, kwargs=kwargs, always=always)
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` when both are known; a result replaces ``grad_input``.
 
         Both are tuples: an entry for each positional argument and for each result, ``None`` where no gradient flows.
         If no argument requires grad, the hook is called as soon as ``grad_output`` is known.
         """
-        return _register(self._backward_hooks, hook)
+        return register(self._backward_hooks, hook, prepend)
+
+    def register_backward_hook(self, hook: Callable) -> RemovableHandle:
+        """Not here: PyTorch's old hook is given other gradients than those of the module's inputs."""
+        raise NotImplementedError("register_backward_hook: use register_full_backward_hook, which is given the gradients of the inputs")
+
+    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` before the gradient goes through the module; a result replaces it."""
+        return register(self._backward_pre_hooks, hook, prepend)
 
     # -- printing --
 
@@ -407,77 +519,9 @@ def _quoted(key: str) -> str:
     return f'"{key}"'
 
 
-def _register(hooks: OrderedDict, hook: Callable) -> RemovableHandle:
-    key = object()
-    hooks[key] = hook
-    return RemovableHandle(hooks, key, hook)
-
-
-@primitive
-def _gate(*tensors, on_backward):
-    """The same values; their gradients, all together, pass through ``on_backward``."""
-    return tuple(t.copy() for t in tensors)  # copies, so that a change in place on one side cannot bypass the gate
-
-
-@_gate.joint_rule
-def _(g, on_backward):
-    return on_backward(g)
-
-
-def _gated(values: tuple, on_backward: Callable) -> tuple[tuple, list[int]]:
-    """``values`` with those that need a gradient sent through a gate, and where these stand."""
-    places = [k for k, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad] if modes.grad_enabled else []
-    through = list(values)
-    if places:
-        for k, t in zip(places, _gate(*(values[k] for k in places), on_backward=on_backward)):
-            through[k] = t
-    return tuple(through), places
-
-
-def _with_backward_hooks(module: Module, args: tuple, kwargs: dict) -> Any:
-    """Run ``forward`` between two gates: one learns ``grad_output``, the other calls the hooks with ``grad_input``."""
-    arrived: list[tuple] = []
-
-    def spread(g: tuple, places: list[int], count: int) -> tuple:
-        full: list[Any] = [None] * count
-        for k, one in zip(places, g):
-            full[k] = one if isinstance(one, Traced) else wrap(one)
-        return tuple(full)
-
-    def at_output(g: tuple) -> tuple:
-        arrived[:] = [spread(g, output_places, len(results))]
-        if not input_places and call((None,) * len(args)) != (None,) * len(args):
-            raise RuntimeError(f"a backward hook of {type(module).__name__} returned a gradient, but no input of the module requires one")
-        return g
-
-    def at_input(g: tuple) -> tuple:
-        if not arrived:  # the gradient came past the outputs, as in the second of two derivatives
-            return g
-        given = call(spread(g, input_places, len(args)))
-        replaced = tuple(one * 0 if given[k] is None else given[k] for k, one in zip(input_places, g))
-        return tuple(r.array if isinstance(r, Traced) and not isinstance(one, Traced) else r for r, one in zip(replaced, g))
-
-    def call(grad_input: tuple) -> tuple:
-        grad_output = arrived.pop()
-        for hook in list(module._backward_hooks.values()):
-            changed = hook(module, grad_input, grad_output)
-            if changed is None:
-                continue
-            changed = changed if isinstance(changed, tuple) else (changed,)
-            if len(changed) != len(grad_input):
-                raise RuntimeError(
-                    f"Backward hook returned an invalid number of grad_input, got {len(changed)}, but expected {len(grad_input)}"
-                )
-            grad_input = changed
-        return grad_input
-
-    args, input_places = _gated(args, at_input)
-    result = module.forward(*args, **kwargs)
-    results = result if isinstance(result, tuple) else (result,)
-    if not any(isinstance(r, Tensor) for r in results):
-        raise RuntimeError(
-            f"register_full_backward_hook on {type(module).__name__}: forward must return a Tensor or a tuple with Tensors in it, "
-            f"got {type(result).__name__}; hook its submodules instead"
-        )
-    results, output_places = _gated(results, at_output)
-    return results if isinstance(result, tuple) else results[0]
+_STATE: dict[str, Callable[[], Any]] = {
+    "training": lambda: True,
+    "_non_persistent_buffers_set": set,
+    **{name: OrderedDict for name in Module.__annotations__ if name not in ("training", "_non_persistent_buffers_set")},
+}
+"""What a module has from the start."""

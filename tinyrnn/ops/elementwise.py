@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..backend import error_function, is_array, xp_of
-from ..engine import primitive, provides
+from ..engine import Traced, primitive, provides, spellings
 from ..threads import sum_of_rows
 
 # -- dtype and broadcasting, which the engine itself needs --
@@ -108,6 +109,9 @@ def floor_divide(input, other):
     return input // other
 
 
+floor_divide.rule(input=lambda g: g * 0, other=lambda g: g * 0)
+
+
 @primitive(elementwise=True)
 def trunc(input):
     """Rounded towards zero. Its gradient is zero."""
@@ -142,6 +146,7 @@ for _flat in (trunc, floor, ceil, round, sign):
     _flat.rule(input=lambda g: g * 0)
 
 
+@spellings
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     """``input / other``; ``rounding_mode`` ``"trunc"`` or ``"floor"`` rounds the quotient. ``torch.div``.
 
@@ -385,7 +390,8 @@ def gelu(input: Any, approximate: str = "none") -> Any:
 # -- choices --
 
 
-def _refuse_non_mask(what: str, mask: Any) -> None:
+def refuse_non_mask(what: str, mask: Any) -> None:
+    """Refuse an array that is not boolean."""
     if getattr(mask, "dtype", np.dtype(bool)).kind != "b":
         raise RuntimeError(f"{what} to be a boolean tensor, but got a tensor with dtype {mask.dtype}")
 
@@ -393,7 +399,7 @@ def _refuse_non_mask(what: str, mask: Any) -> None:
 @primitive(elementwise=True)
 def where(condition, input, other):
     """``input`` where ``condition`` is true, ``other`` elsewhere; all three broadcast. ``torch.where``."""
-    _refuse_non_mask("where expected condition", condition)
+    refuse_non_mask("where expected condition", condition)
     xp = xp_of(next(a for a in (condition, input, other) if is_array(a)))
     return xp.where(xp.asarray(condition) if isinstance(condition, bool) else condition, input, other)
 
@@ -407,7 +413,7 @@ where.rule(
 @primitive(elementwise=True)
 def masked_fill(input, mask, value):
     """``value`` where ``mask`` is true, ``input`` elsewhere. ``torch.Tensor.masked_fill``."""
-    _refuse_non_mask("masked_fill expected mask", mask)
+    refuse_non_mask("masked_fill expected mask", mask)
     return xp_of(input).where(mask, xp_of(input).asarray(value, dtype=input.dtype), input)
 
 
@@ -445,11 +451,8 @@ minimum.rule(
 
 
 @primitive(elementwise=True)
-def clamp(input, *, min=None, max=None):
-    """``input`` limited to [``min``, ``max``]; the gradient is 1 inside and on the limits. ``torch.clamp``."""
+def _clamp(input, *, min=None, max=None):
     xp = xp_of(input)
-    if min is None and max is None:
-        raise RuntimeError("clamp: at least one of min and max must be given")
     y = input if min is None else xp.maximum(input, min)
     return y if max is None else xp.minimum(y, max)
 
@@ -460,7 +463,33 @@ def _inside(input: Any, min: Any, max: Any) -> Any:
     return input >= min if max is None else (input >= min) * (input <= max)
 
 
-clamp.rule(lambda g, input, min, max: g * _inside(input, min, max))
+_clamp.rule(lambda g, input, min, max: g * _inside(input, min, max))
+
+
+@spellings
+def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
+    """``input`` limited to [``min``, ``max``], numbers or tensors; the gradient is 1 inside and on the limits. ``torch.clamp``."""
+    if min is None and max is None:
+        raise RuntimeError("clamp: at least one of 'min' or 'max' must not be None")
+    if isinstance(min, Traced) or isinstance(max, Traced):
+        input = input if min is None else where(input < min, min, input)
+        return input if max is None else where(input > max, max, input)
+    if isinstance(min, float) or isinstance(max, float):
+        kind = getattr(input, "array", input).dtype.kind
+        input = cast(input, dtype=dtypes.get_default_dtype().numpy) if kind in "biu" else input
+    return _clamp(input, min=min, max=max)
+
+
+@spellings
+def clamp_min(input: Any, min: Any) -> Any:
+    """``input``, or ``min`` where that is larger. ``torch.clamp_min``."""
+    return clamp(input, min)
+
+
+@spellings
+def clamp_max(input: Any, max: Any) -> Any:
+    """``input``, or ``max`` where that is smaller. ``torch.clamp_max``."""
+    return clamp(input, None, max)
 
 
 # -- comparison (no gradient) --

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import as_library_of, scatter_add, to_host, xp_of
-from ..engine import Traced, primitive
-from ..kernels.rows import take
+from ..backend import as_library_of, is_array, scatter_add, to_host, xp_of
+from ..engine import Traced, primitive, spellings
+from ..kernels.rows import take as take_rows
 from ..rows import SMALL_TABLE, Rows, add_rows
-from .elementwise import broadcast_to, sum_to
+from .elementwise import broadcast_to, refuse_non_mask, sum_to
 from .shape import _normal, reshape
 
 
@@ -24,7 +24,7 @@ def raw_index(input: Any, index: Any) -> Any:
         return tuple(raw_index(input, i) for i in index)
     if isinstance(index, Traced):
         index = index.array
-    elif isinstance(index, list):
+    elif isinstance(index, (list, range)):
         index = np.asarray(index) if index else np.empty(0, np.int64)
     if hasattr(index, "dtype") and hasattr(index, "ndim"):
         if index.dtype == np.uint8 and index.ndim:
@@ -36,7 +36,7 @@ def raw_index(input: Any, index: Any) -> Any:
         return index
     if hasattr(index, "__index__"):
         return index.__index__()
-    raise IndexError(
+    raise (TypeError if isinstance(index, str) else IndexError)(
         f"only integers, slices (`:`), ellipsis (`...`), None and long or bool Tensors are valid indices, got {type(index).__name__}"
     )
 
@@ -102,7 +102,10 @@ _put.rule(lambda g, index: _getitem(g, index=index))
 
 def getitem(input: Any, index: Any) -> Any:
     """``input[index]``: integers, slices, ``None``, ``...``, integer arrays and boolean masks in any mix."""
-    first, rest = two_steps(raw_index(input.array, index), input.ndim)
+    if type(index) is int or type(index) is slice:  # the usual ones need no sorting
+        first, rest = index, None
+    else:
+        first, rest = two_steps(raw_index(input.array, index), input.ndim)
     try:
         y = _getitem(input, index=first)
         return y if rest is None else _getitem(y, index=rest)
@@ -112,6 +115,10 @@ def getitem(input: Any, index: Any) -> Any:
 
 @primitive
 def _index_put(input, value, *, index, accumulate=False):
+    if is_array(value) and xp_of(value) is not xp_of(input):
+        if value.ndim:
+            raise TypeError("index_put: CuPy would copy the values without a word")
+        value = as_library_of(input, value)
     y = input.copy()
     if accumulate:
         scatter_add(y, index, value)
@@ -126,6 +133,7 @@ _index_put.rule(
 )
 
 
+@spellings
 def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
     """A copy of ``input`` with ``values`` (broadcast) written, or added, at ``indices``. ``torch.index_put``.
 
@@ -136,17 +144,40 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
     return _index_put(input, values, index=raw_index(input.array, tuple(indices)), accumulate=accumulate)
 
 
+@spellings
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
     """A copy of ``input`` with ``alpha * source`` added to the slices that ``index`` lists. ``torch.index_add``."""
     full = (slice(None),) * _normal(dim, input.ndim)
     return index_put(input, (*full, index), source if alpha == 1 else source * alpha, accumulate=True)
 
 
+@spellings
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     """A copy of ``input`` with ``value`` in the slices that ``index`` lists. ``torch.index_fill``."""
     if not hasattr(value, "dtype"):
         value = xp_of(input.array).asarray(value, dtype=input.array.dtype)
     return index_put(input, (*(slice(None),) * _normal(dim, input.ndim), index), value)
+
+
+@spellings
+def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
+    """A copy of ``input`` with the slices of ``source`` in the places that ``index`` lists. ``torch.index_copy``."""
+    return index_put(input, (*(slice(None),) * _normal(dim, input.ndim), index), source)
+
+
+def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
+    """A copy of ``input`` with the first elements of ``source``, in order, where ``mask`` is true. ``torch.masked_scatter``."""
+    mask = broadcast_to(mask, shape=tuple(input.shape))
+    count = int(mask.sum())
+    if source.numel() < count:
+        raise RuntimeError(f"masked_scatter: expected `source` to have at least {count} elements, got {source.numel()}")
+    return index_put(input, (mask,), reshape(source, shape=(-1,))[:count])
+
+
+@spellings
+def take(input: Any, index: Any) -> Any:
+    """The elements of the flattened ``input`` at ``index``, in its shape. ``torch.take``."""
+    return getitem(reshape(input, shape=(-1,)), index)
 
 
 def _zeros(g: Any, shape: Any) -> Any:
@@ -172,6 +203,8 @@ def _along(input: Any, dim: int, index: Any) -> tuple:
 def _check_along(op: str, input: Any, dim: int, index: Any) -> int:
     if index.dtype.kind not in "iu":
         raise RuntimeError(f"{op}(): expected an int64 index, got {index.dtype}")
+    if xp_of(index) is not xp_of(input):
+        raise TypeError(f"{op}(): CuPy would copy the index without a word")
     if index.ndim != input.ndim:
         raise RuntimeError(f"{op}(): index has {index.ndim} axes but input has {input.ndim}")
     dim = _normal(dim, input.ndim)
@@ -190,6 +223,7 @@ def _gather(input, index, *, dim):
     return input[_along(input, dim, index)] if input.ndim else input.copy()
 
 
+@spellings
 def gather(input: Any, dim: int, index: Any) -> Any:
     """``out[i, j] = input[index[i, j], j]`` for ``dim=0``, and so on. ``torch.gather``.
 
@@ -242,16 +276,23 @@ _scatter.rule(
 )
 
 
-def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Any:
+@spellings
+def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Any:
     """A copy of ``input`` with ``src`` (a tensor or a number) written at ``index`` along ``dim``. ``torch.scatter``."""
+    if reduce == "add" and isinstance(src, Traced):
+        return _scatter_add(input, index, src, dim=dim)
+    if reduce is not None:
+        raise NotImplementedError(f"scatter: reduce={reduce!r} is not here; of tensors, reduce='add' is")
     return _scatter(input, index, value if src is None else src, dim=dim)
 
 
+@spellings
 def scatter_add_along(input: Any, dim: int, index: Any, src: Any) -> Any:
     """A copy of ``input`` with ``src`` added at ``index`` along ``dim``; repeats add up. ``torch.scatter_add``."""
     return _scatter_add(input, index, src, dim=dim)
 
 
+@spellings
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     """``numpy.take_along_axis``: one element for each index, broadcasting the other axes. ``torch.take_along_dim``."""
     if dim is None:
@@ -272,6 +313,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     return _gather(broadcast_to(input, shape=stretched[0]), broadcast_to(indices, shape=stretched[1]), dim=d)
 
 
+@spellings
 def index_select(input: Any, dim: int, index: Any) -> Any:
     """The slices along ``dim`` that a 1-d ``index`` lists. ``torch.index_select``."""
     if index.ndim > 1:
@@ -287,8 +329,10 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
     return _getitem(input, index=(slice(None),) * d + (raw_index(input.array, index.reshape(-1)),))
 
 
+@spellings
 def masked_select(input: Any, mask: Any) -> Any:
     """The elements where ``mask`` (which broadcasts) is true, as a 1-d tensor. ``torch.masked_select``."""
+    refuse_non_mask("masked_select expected mask", mask.array)
     try:
         shape = np.broadcast_shapes(tuple(input.shape), tuple(mask.shape))
     except ValueError:
@@ -318,7 +362,7 @@ def _rows(weight, ids):
     if xp_of(weight) is np:
         return np.take(weight, ids, axis=0)
     y = xp_of(weight).empty((*ids.shape, weight.shape[1]), weight.dtype)
-    take(weight, as_library_of(weight, ids), y)
+    take_rows(weight, as_library_of(weight, ids), y)
     return y
 
 

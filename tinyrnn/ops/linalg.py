@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import string
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import threads
-from ..backend import xp_of
-from ..engine import primitive
-from .elementwise import mul, sum_to
-from .shape import reshape, transpose, unsqueeze
+from ..backend import as_library_of, to_host, xp_of
+from ..engine import primitive, spellings, wrap
+from .arrange import diagonal
+from .elementwise import add, broadcast_to, mul, sum_to
+from .shape import expand, reshape, transpose, unsqueeze
 
 
 def _mT(x: Any) -> Any:
@@ -29,6 +32,7 @@ _matmul.rule(
 )
 
 
+@spellings
 def matmul(input: Any, other: Any) -> Any:
     """The matrix product over the last two axes, broadcasting the others; vectors as in NumPy. ``torch.matmul``.
 
@@ -63,16 +67,19 @@ def _exactly(op: str, input: Any, mat2: Any, ndims: tuple[int, int]) -> Any:
     return matmul(input, mat2)
 
 
+@spellings
 def mm(input: Any, mat2: Any) -> Any:
     """Matrix times matrix. ``torch.mm``."""
     return _exactly("mm", input, mat2, (2, 2))
 
 
+@spellings
 def mv(input: Any, vec: Any) -> Any:
     """Matrix times vector. ``torch.mv``."""
     return _exactly("mv", input, vec, (2, 1))
 
 
+@spellings
 def bmm(input: Any, mat2: Any) -> Any:
     """Matrix times matrix for each of a batch. ``torch.bmm``."""
     if input.ndim == mat2.ndim == 3 and input.shape[0] != mat2.shape[0]:
@@ -80,11 +87,13 @@ def bmm(input: Any, mat2: Any) -> Any:
     return _exactly("bmm", input, mat2, (3, 3))
 
 
+@spellings
 def dot(input: Any, tensor: Any) -> Any:
     """The inner product of two vectors. ``torch.dot``."""
     return _exactly("dot", input, tensor, (1, 1))
 
 
+@spellings
 def outer(input: Any, vec2: Any) -> Any:
     """The outer product of two vectors. ``torch.outer``."""
     if input.ndim != 1 or vec2.ndim != 1:
@@ -135,6 +144,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 @primitive
 def _einsum(*operands, subscripts):
     xp = xp_of(operands[0])
+    if any(xp_of(x) is not xp for x in operands):
+        raise TypeError("einsum: CuPy would copy the operands of NumPy without a word")
     return xp.asarray(xp.einsum(subscripts, *operands, optimize=True), order="C")
 
 
@@ -228,3 +239,165 @@ def _without_ellipsis(inputs: list[str], result: str | None, operands: tuple) ->
         named_letters = "".join(inputs).replace(".", "")
         result = spelled + "".join(sorted(c for c in set(named_letters) if named_letters.count(c) == 1))
     return new_inputs, result.replace("...", spelled), tuple(new_operands)
+
+
+# -- products added to something --
+
+
+def _plus(input: Any, product: Any, beta: float, alpha: float) -> Any:
+    product = product if alpha == 1 else product * alpha
+    if beta == 0:  # whatever input holds, nan too, is left out
+        return product
+    shape = tuple(product.shape)
+    stretched = expand(input, shape=shape)
+    return add(stretched if beta == 1 else stretched * beta, product)
+
+
+def _old_order(function: Callable) -> Callable:
+    """PyTorch's old order too: ``addmm(beta, input, alpha, mat1, mat2)``, ``input.addmm(beta, alpha, mat1, mat2)``."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        factors = [a for a in args if isinstance(a, (int, float))]
+        if factors:
+            args, options = tuple(a for a in args if not isinstance(a, (int, float))), {**dict(zip(("beta", "alpha"), factors)), **options}
+        return function(*args, **options)
+
+    return call
+
+
+@spellings
+@_old_order
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """``beta * input + alpha * mat1 @ mat2``. ``torch.addmm``."""
+    return _plus(input, mm(mat1, mat2), beta, alpha)
+
+
+@spellings
+@_old_order
+def addmv(input: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """``beta * input + alpha * mat @ vec``. ``torch.addmv``."""
+    return _plus(input, mv(mat, vec), beta, alpha)
+
+
+@spellings
+@_old_order
+def addr(input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """``beta * input + alpha * outer(vec1, vec2)``. ``torch.addr``."""
+    return _plus(input, outer(vec1, vec2), beta, alpha)
+
+
+@spellings
+@_old_order
+def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """``beta * input + alpha * bmm(batch1, batch2)``. ``torch.baddbmm``."""
+    return _plus(input, bmm(batch1, batch2), beta, alpha)
+
+
+@spellings
+@_old_order
+def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """``beta * input + alpha * bmm(batch1, batch2).sum(0)``. ``torch.addbmm``."""
+    return _plus(input, bmm(batch1, batch2).sum(0), beta, alpha)
+
+
+# -- other products --
+
+
+@spellings
+def inner(input: Any, other: Any) -> Any:
+    """Products over the last axis of both. ``torch.inner``."""
+    if not input.ndim or not other.ndim:
+        return mul(input, other)
+    if input.shape[-1] != other.shape[-1]:
+        raise RuntimeError(f"inner() the last dimension must match on both input tensors but got shapes {input.shape} and {other.shape}")
+    return tensordot(input, other, ([-1], [-1]))
+
+
+@spellings
+def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
+    """Products over several axes: the last ``dims`` of one and the first of the other, or two lists. ``torch.tensordot``."""
+    if isinstance(dims, int):
+        dims = list(range(a.ndim - dims, a.ndim)), list(range(dims))
+    mine, its = ([d % x.ndim for d in axes] for x, axes in zip((a, b), dims))
+    letters = iter(string.ascii_letters)
+    left, right = ([next(letters) for _ in range(x.ndim)] for x in (a, b))
+    for d, e in zip(mine, its):
+        if a.shape[d] != b.shape[e]:
+            raise RuntimeError(f"contracted dimensions need to match, but first has size {a.shape[d]} in dim {d} and second {b.shape[e]}")
+        right[e] = left[d]
+    result = [x for d, x in enumerate(left) if d not in mine] + [x for e, x in enumerate(right) if e not in its]
+    return _einsum(a, b, subscripts=f"{''.join(left)},{''.join(right)}->{''.join(result)}")
+
+
+@spellings
+def kron(input: Any, other: Any) -> Any:
+    """Every product of an element of each, in blocks. ``torch.kron``."""
+    ndim = max(input.ndim, other.ndim)
+    one, two = ((1,) * (ndim - x.ndim) + tuple(x.shape) for x in (input, other))
+    spread = reshape(input, shape=tuple(n for size in one for n in (size, 1)))
+    block = reshape(other, shape=tuple(n for size in two for n in (1, size)))
+    return reshape(mul(spread, block), shape=tuple(a * b for a, b in zip(one, two)))
+
+
+@spellings
+def cross(input: Any, other: Any, dim: int | None = None) -> Any:
+    """The vector product along an axis of size 3, the first such unless given. ``torch.cross``."""
+    d = next((k for k, n in enumerate(input.shape) if n == 3), None) if dim is None else dim
+    if d is None or input.shape[d] != 3 or other.shape[d] != 3:
+        raise RuntimeError(f"cross: inputs must have an axis of size 3, got shapes {tuple(input.shape)} and {tuple(other.shape)}")
+    ahead, behind = ((x.roll(-1, d), x.roll(-2, d)) for x in (input, other))
+    return ahead[0] * behind[1] - ahead[1] * behind[0]
+
+
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
+    """The ``p``-norm distance of each row of one to each of the other: (..., P, M), (..., R, M) to (..., P, R). ``torch.cdist``."""
+    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise RuntimeError(f"cdist: expected (..., P, M) and (..., R, M), got shapes {tuple(x1.shape)} and {tuple(x2.shape)}")
+    return (unsqueeze(x1, dim=-2) - unsqueeze(x2, dim=-3)).norm(p, -1)
+
+
+def trace(input: Any) -> Any:
+    """The sum of a matrix's diagonal. ``torch.trace``."""
+    if input.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
+    return diagonal(input).sum()
+
+
+@spellings
+def matrix_power(input: Any, n: int) -> Any:
+    """A matrix times itself ``n`` times; for negative ``n``, of its inverse. ``torch.matrix_power``."""
+    if n < 0:
+        return matrix_power(inverse(input), -n)
+    if n == 0:
+        xp = xp_of(input.array)
+        return broadcast_to(wrap(xp.eye(input.shape[-1], dtype=input.array.dtype)), shape=tuple(input.shape)).clone()
+    half = matrix_power(input, n // 2) if n > 1 else None
+    squared = None if half is None else matmul(half, half)
+    return input if squared is None else matmul(squared, input) if n % 2 else squared
+
+
+@primitive
+def inverse(input):
+    """The inverse of square matrices. ``torch.inverse``."""
+    try:  # on the host: a GPU needs a library for it that is not always there, and these are small
+        return as_library_of(input, np.linalg.inv(to_host(input)))
+    except np.linalg.LinAlgError as error:
+        raise RuntimeError(f"inverse: of shape {input.shape}: {error}") from None
+
+
+inverse.rule(lambda g, y: -_matmul(_matmul(_mT(y), g), _mT(y)))
+
+
+@primitive
+def det(input):
+    """The determinant of square matrices. ``torch.det``."""
+    try:
+        return as_library_of(input, np.asarray(np.linalg.det(to_host(input))))
+    except np.linalg.LinAlgError as error:
+        raise RuntimeError(f"det: of shape {input.shape}: {error}") from None
+
+
+@det.rule
+def _(g, input, y):
+    return unsqueeze(unsqueeze(g * y, dim=-1), dim=-1) * _mT(inverse(input))

@@ -14,7 +14,7 @@ from ..backend import Array, buffers, xp_of
 from ..engine import modes, primitive
 from ..kernels import softmax as kernel
 from ..threads import get_num_threads, matmul, parallel, sum_of_rows
-from .elementwise import mul
+from .elementwise import clamp, log, mul
 from .index import take_along_dim
 from .linalg import linear
 from .reduce import log_softmax, sum
@@ -37,6 +37,19 @@ def _(g, scores, targets, saved):
 @softmax_nll.defined_by
 def _(scores, targets):
     return -reshape(take_along_dim(log_softmax(scores, dim=1), unsqueeze(targets, dim=1), dim=1), shape=(-1,))
+
+
+@primitive(elementwise=True)
+def binary_nll(input, target):
+    """``-(t * log(p) + (1 - t) * log(1 - p))`` of probabilities p and t, in nats; each logarithm is at least -100."""
+    xp = xp_of(input)
+    return -(target * xp.maximum(xp.log(input), -100) + (1 - target) * xp.maximum(xp.log1p(-input), -100))
+
+
+binary_nll.rule(  # at 0 and 1 that of the input is finite and that of the target is not, as in PyTorch
+    input=lambda g, input, target: g * (input - target) / clamp(input * (1 - input), min=1e-12),
+    target=lambda g, input: g * (log(1 - input) - log(input)),
+)
 
 
 SHARED_SCORES = 2**20  # from so many in a block on, threads share them

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import dtypes
 from ..backend import xp_of
-from ..engine import Traced, primitive
+from ..engine import Traced, primitive, spellings
 from .elementwise import abs, broadcast_to, cast, exp, pow, sqrt, square, where
 from .index import take_along_dim
 from .shape import _normal, expand_as_reduced, flatten, flip, transpose, unsqueeze
@@ -20,6 +22,21 @@ class ValuesIndices(NamedTuple):
 
     values: Any
     indices: Any
+
+    def __repr__(self) -> str:
+        return f"{dtypes.module}.return_types.{type(self).__name__}(\nvalues={self.values!r},\nindices={self.indices!r})"
+
+
+def names_its_pair(function: Callable) -> Callable:
+    """``function``, whose :class:`ValuesIndices` prints under the function's name, as PyTorch's does."""
+    kind = type(function.__name__, (ValuesIndices,), {"__slots__": ()})
+
+    @wraps(function)
+    def named(*args: Any, **options: Any) -> Any:
+        result = function(*args, **options)
+        return kind(*result) if type(result) is ValuesIndices else result
+
+    return named
 
 
 def _axes(dim: Any, ndim: int) -> tuple[int, ...] | None:
@@ -66,6 +83,7 @@ def _(g, input_shape, dim, keepdim):
     return expand_as_reduced(g / _count(input_shape, dim), input_shape, dim, keepdim)
 
 
+@spellings
 def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Mean over ``dim`` (an axis, several, or all) of a floating tensor. ``torch.mean``."""
     if dtype is not None:
@@ -83,6 +101,7 @@ def _correction(unbiased: bool | None, correction: float | None) -> float:
     return 1 if unbiased is None or unbiased else 0
 
 
+@spellings
 def var(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
     """Variance, divided by ``n - correction`` (1 unless told otherwise). ``torch.var``.
 
@@ -103,6 +122,7 @@ def max_number(a: float, b: float) -> float:
     return a if a > b else b
 
 
+@spellings
 def std(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
     """Standard deviation, the square root of :func:`var`. ``torch.std``."""
     return _root(var(input, dim, unbiased, keepdim, correction=correction), sqrt)
@@ -171,6 +191,8 @@ def _arg(which: str, input: Any, dim: int | None, keepdim: bool) -> Any:
     return found
 
 
+@spellings
+@names_its_pair
 def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The largest element; with ``dim``, a pair (values, indices); with another tensor, the larger of each pair.
 
@@ -178,11 +200,15 @@ def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
 
     >>> import tinyrnn
     >>> tinyrnn.max(tinyrnn.tensor([[1., 5.], [7., 2.]]), 1)
-    ValuesIndices(values=tensor([5., 7.]), indices=tensor([1, 0]))
+    tinyrnn.return_types.max(
+    values=tensor([5., 7.]),
+    indices=tensor([1, 0]))
     """
     return _extreme(amax, argmax, "maximum", input, dim, keepdim, other)
 
 
+@spellings
+@names_its_pair
 def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The smallest element; with ``dim``, a pair (values, indices); with another tensor, the smaller of each pair.
 
@@ -253,6 +279,7 @@ def _(g, input, y, dim):
     return unsqueeze(g, dim=dim) * transpose(_prod(others, dim=-1), dim0=dim, dim1=-1)
 
 
+@spellings
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Product of all elements or along ``dim``; its gradient is right at zeros too. ``torch.prod``."""
     if dtype is not None:
@@ -265,6 +292,7 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: An
     return unsqueeze(y, dim=dim) if keepdim else y
 
 
+@spellings
 def norm(input: Any, p: float | str | None = "fro", dim: Any = None, keepdim: bool = False) -> Any:
     """The ``p``-norm over ``dim`` or of all elements: 2 unless told, also 1, ``inf`` or any other. ``torch.norm``.
 
@@ -286,13 +314,18 @@ def norm(input: Any, p: float | str | None = "fro", dim: Any = None, keepdim: bo
 @primitive
 def any(input, *, dim=None, keepdim=False):
     """Whether any element is true (non-zero). ``torch.any``."""
-    return input.any(axis=_axes(dim, input.ndim), keepdims=keepdim)
+    return _truth(input, input.any(axis=_axes(dim, input.ndim), keepdims=keepdim))
 
 
 @primitive
 def all(input, *, dim=None, keepdim=False):
     """Whether all elements are true (non-zero). ``torch.all``."""
-    return input.all(axis=_axes(dim, input.ndim), keepdims=keepdim)
+    return _truth(input, input.all(axis=_axes(dim, input.ndim), keepdims=keepdim))
+
+
+def _truth(input: Any, found: Any) -> Any:
+    """``found``, in bytes if ``input`` is: they were the masks before there was ``bool``."""
+    return found.astype(np.uint8) if input.dtype == np.uint8 else found
 
 
 @primitive
@@ -308,18 +341,24 @@ def argsort(input, *, dim=-1, descending=False, stable=False):
     return input.shape[dim] - 1 - backwards
 
 
+@spellings
+@names_its_pair
 def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> ValuesIndices:
     """``(values, indices)`` sorted along ``dim``; gradients flow through the values. ``torch.sort``."""
     order = argsort(input, dim=dim, descending=descending)
     return ValuesIndices(take_along_dim(input, order, dim=dim), order)
 
 
+@spellings
+@names_its_pair
 def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
     """The ``k`` largest (or smallest) along ``dim``, in order, and their indices. ``torch.topk``.
 
     >>> import tinyrnn
     >>> tinyrnn.topk(tinyrnn.tensor([3., 9., 4.]), 2)
-    ValuesIndices(values=tensor([9., 4.]), indices=tensor([1, 2]))
+    tinyrnn.return_types.topk(
+    values=tensor([9., 4.]),
+    indices=tensor([1, 2]))
     """
     if not 0 <= k <= input.shape[dim]:
         raise RuntimeError(f"topk: k={k} is out of range, the axis has {input.shape[dim]} elements")
@@ -328,8 +367,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
 
 
 @primitive
-def softmax(input, *, dim):
-    """``exp(input) / sum(exp(input))`` along ``dim``, without overflow. ``torch.softmax``."""
+def _softmax(input, *, dim):
     xp, axis = xp_of(input), _axes(dim, input.ndim)
     y = xp.asarray(input - input.max(axis=axis, keepdims=True))
     xp.exp(y, out=y)
@@ -337,20 +375,31 @@ def softmax(input, *, dim):
     return y
 
 
-@softmax.rule
+@_softmax.rule
 def _(g, y, dim):
     return y * (g - sum(g * y, dim=dim, keepdim=True))
 
 
 @primitive
-def log_softmax(input, *, dim):
-    """``log(softmax(input))`` along ``dim``, exact where softmax would underflow. ``torch.log_softmax``."""
+def _log_softmax(input, *, dim):
     xp, axis = xp_of(input), _axes(dim, input.ndim)
     y = xp.asarray(input - input.max(axis=axis, keepdims=True))
     y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
     return y
 
 
-@log_softmax.rule
+@_log_softmax.rule
 def _(g, y, dim):
     return g - exp(y) * sum(g, dim=dim, keepdim=True)
+
+
+@spellings
+def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
+    """``exp(input) / sum(exp(input))`` along ``dim``, without overflow; of ``input`` as another ``dtype`` if given. ``torch.softmax``."""
+    return _softmax(input if dtype is None else input.to(dtype), dim=dim)
+
+
+@spellings
+def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
+    """``log(softmax(input))`` along ``dim``, exact where softmax would underflow. ``torch.log_softmax``."""
+    return _log_softmax(input if dtype is None else input.to(dtype), dim=dim)

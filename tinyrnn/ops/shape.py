@@ -7,8 +7,9 @@ from typing import Any
 
 from .. import dtypes
 from ..backend import xp_of
-from ..engine import primitive
+from ..engine import primitive, spellings
 from .elementwise import broadcast_to, sum_to
+from .memory import clone
 
 
 def _normal(dim: int, ndim: int) -> int:
@@ -80,6 +81,7 @@ def unsqueeze(input, *, dim):
 unsqueeze.rule(lambda g, input_shape: reshape(g, shape=input_shape))
 
 
+@spellings
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """The axes from ``start_dim`` to ``end_dim`` made one. ``torch.flatten``."""
     shape = tuple(input.shape)
@@ -96,6 +98,8 @@ def expand(input, *, shape):
     """Axes of size 1 stretched, new ones put in front; -1 keeps a size. No copy is made. ``torch.Tensor.expand``."""
     lead = len(shape) - input.ndim
     full = tuple(input.shape[k - lead] if n == -1 and k >= lead else n for k, n in enumerate(shape))
+    if full == input.shape:
+        return input.view()  # which can be written to
     try:
         return xp_of(input).broadcast_to(input, full)
     except ValueError:
@@ -118,7 +122,7 @@ def expand_as_reduced(g: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
 
 
 def repeat(input: Any, sizes: tuple[int, ...]) -> Any:
-    """``input`` tiled ``sizes`` times along its axes, new axes in front. ``torch.Tensor.repeat``."""
+    """``input`` tiled ``sizes`` times along its axes, new axes in front, in memory of its own. ``torch.Tensor.repeat``."""
     shape = tuple(input.shape)
     if len(sizes) < len(shape):
         raise RuntimeError(f"repeat: {len(sizes)} repeat counts for {len(shape)} axes; give one for each axis")
@@ -126,7 +130,7 @@ def repeat(input: Any, sizes: tuple[int, ...]) -> Any:
     interleaved = [n for k, one in enumerate(shape) for n in (1, one)]
     stretched = [n for k, one in enumerate(shape) for n in (sizes[k], one)]
     tiled = broadcast_to(reshape(input, shape=tuple(interleaved)), shape=tuple(stretched))
-    return reshape(tiled, shape=tuple(n * s for n, s in zip(shape, sizes)))
+    return reshape(clone(tiled), shape=tuple(n * s for n, s in zip(shape, sizes)))
 
 
 @primitive
@@ -198,6 +202,7 @@ def _stack(*tensors, dim):
 _stack.joint_rule(lambda g, dim: unbind(g, dim=dim))
 
 
+@spellings
 def cat(tensors: Any, dim: int = 0) -> Any:
     """Join along an axis that is there already. ``torch.cat``.
 
@@ -219,6 +224,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     return _cat(*_one_dtype(tensors), dim=dim)
 
 
+@spellings
 def stack(tensors: Any, dim: int = 0) -> Any:
     """Join along a new axis. ``torch.stack``."""
     tensors = _several("stack", tensors)
@@ -274,6 +280,7 @@ def _split(input, *, sizes, dim):
 _split.rule(lambda g, dim: cat(g, dim))
 
 
+@spellings
 def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
     """Pieces of a size (the last may be smaller), or of the sizes given, along an axis. ``torch.split``."""
     dim = _normal(dim, len(tensor.shape))
@@ -290,6 +297,7 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
     return _split(tensor, sizes=tuple(sizes), dim=dim)
 
 
+@spellings
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
     """At most ``chunks`` pieces of equal size (the last may be smaller) along an axis. ``torch.chunk``."""
     if chunks < 1:
@@ -304,7 +312,9 @@ def narrow(input, *, dim, start, length):
     dim = _normal(dim, input.ndim)
     n = input.shape[dim]
     begin = start + n if start < 0 else start
-    if not 0 <= begin <= n or length < 0 or begin + length > n:
+    if not 0 <= begin <= n:
+        raise IndexError(f"narrow: start out of range (expected to be in range of [{-n}, {n}], but got {start})")
+    if length < 0 or begin + length > n:
         raise RuntimeError(f"narrow: start {start} and length {length} exceed axis {dim} of size {n}")
     return input[(slice(None),) * dim + (slice(begin, begin + length),)]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..kernels.optimizers import adam
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, Prepared, State, buffer, next_step, non_negative, rate
+from .optimizer import Group, Optimizer, Prepared, State, buffer, check_betas, next_step, non_negative, rate
 
 
 class Adam(Optimizer):
@@ -59,13 +59,16 @@ class Adam(Optimizer):
         weight_decay: float = 0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
         non_negative(lr=lr, eps=eps, weight_decay=weight_decay)
+        check_betas(betas)
         for k, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {k}: {beta}")
             if not isinstance(beta, float):
                 raise ValueError(f"betas must be floats, but the one at index {k} is {beta!r}")
         options = {
@@ -75,6 +78,10 @@ class Adam(Optimizer):
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
             "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
             "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, options)
@@ -120,8 +127,16 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad,
+            foreach=foreach, maximize=maximize, capturable=capturable, differentiable=differentiable, fused=fused,
+            decoupled_weight_decay=True,
+        )  # fmt: skip
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As :meth:`Optimizer.load_state_dict`; the state of an Adam does not turn this into Adam."""

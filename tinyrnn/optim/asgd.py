@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, State, blocks, buffer, next_step, non_negative, rate
+from .optimizer import Group, Optimizer, State, blocks, buffer, next_step, non_negative, rate, rounded
 
 
 class ASGD(Optimizer):
@@ -35,8 +35,8 @@ class ASGD(Optimizer):
         weight_decay: the factor of the L2 penalty.
         maximize: climb instead of descend.
 
-    State: the numbers ``step``, ``eta`` and ``mu``, and ``ax`` of the shape of the parameter. PyTorch rounds ``eta``
-    and ``mu`` to its default dtype; here they are exact, which shows in the last digits of ``float64`` parameters.
+    State: the numbers ``step``, ``eta`` and ``mu``, and ``ax`` of the shape of the parameter. As in PyTorch, ``eta`` and
+    ``mu`` are rounded to ``float32``, whatever the parameters are, unless the default dtype is ``float64``.
 
     >>> import tinyrnn
     >>> from tinyrnn import optim
@@ -61,8 +61,10 @@ class ASGD(Optimizer):
         alpha: float = 0.75,
         t0: float = 1e6,
         weight_decay: float = 0,
-        *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        differentiable: bool = False,
+        capturable: bool = False,
     ) -> None:
         non_negative(lr=lr, weight_decay=weight_decay)
         options = {
@@ -71,7 +73,10 @@ class ASGD(Optimizer):
             "alpha": alpha,
             "t0": t0,
             "weight_decay": weight_decay,
+            "foreach": foreach,
             "maximize": maximize,
+            "differentiable": differentiable,
+            "capturable": capturable,
         }
         super().__init__(params, options)
 
@@ -79,11 +84,11 @@ class ASGD(Optimizer):
         """One step of the equations above."""
         lr, lambd = rate(group), group["lambd"]
         t = next_step(state)
-        eta, mu = state.setdefault("eta", lr), state.setdefault("mu", 1.0)
+        eta, mu = state.setdefault("eta", rounded(lr)), state.setdefault("mu", 1.0)
         for x, g, ax in blocks(p, group, buffer(p, state, "ax")):
             x *= 1 - lambd * eta
             x -= eta * g
             ax *= 1 - mu
             ax += mu * x
-        state["eta"] = lr / (1 + lambd * lr * t) ** group["alpha"]
-        state["mu"] = 1 / max(1, t - group["t0"])
+        state["eta"] = rounded(lr / (1 + lambd * lr * t) ** group["alpha"])
+        state["mu"] = rounded(1 / max(1, t - group["t0"]))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
-from functools import partial
+from functools import partial, wraps
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -18,9 +18,10 @@ import numpy as np
 
 from ..backend import Array, as_library_of, quiet, xp_of
 from ..creation import full_like
+from ..dtypes import float64, get_default_dtype
 from ..engine import enable_grad, wrap
 from ..kernels import one_launch
-from ..tensor import RowGradient, Tensor
+from ..tensor import RemovableHandle, RowGradient, Tensor
 from ..threads import get_num_threads, parallel
 
 Group = dict[str, Any]
@@ -34,7 +35,7 @@ BLOCK_BYTES = 2**17
 SHARED_SIZE = 2**20
 
 # State that is one number for a parameter. It stays a Python number, exact in any dtype of the parameter.
-NUMBERS = ("step", "eta", "mu")
+NUMBERS = ("step", "eta", "mu", "mu_product")
 
 
 def non_negative(**options: Any) -> None:
@@ -49,6 +50,22 @@ def non_negative(**options: Any) -> None:
         if not value >= 0.0:
             words = {"lr": "learning rate", "eps": "epsilon value"}.get(name, f"{name} value")
             raise ValueError(f"Invalid {words}: {value}")
+
+
+def check_betas(betas: Sequence[float]) -> None:
+    """Refuse decay rates outside [0, 1).
+
+    Raises:
+        ValueError: with PyTorch's wording.
+    """
+    for k, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {k}: {beta}")
+
+
+def rounded(number: float) -> float:
+    """The number as PyTorch keeps it in a state: in ``float32``, unless ``float64`` is the default dtype."""
+    return number if get_default_dtype() is float64 else float(np.float32(number))
 
 
 def rate(group: Group) -> float:
@@ -125,12 +142,50 @@ class Prepared(NamedTuple):
     decay: float  # the factor of an L2 penalty
 
 
-def _by_address(due: list[tuple[Tensor, State, Group]]) -> bool:
-    """Whether kernels can take these parameters, their gradients and states as they lie in memory."""
-    kinds: dict[Any, list[Array]] = defaultdict(list)
-    for p, state, _ in due:
-        kinds[p.array.dtype] += [p.array, p.grad.array, *(s.array for s in state.values() if isinstance(s, Tensor))]
-    return all(map(one_launch, kinds.values()))
+def _by_address(due: list[tuple[Tensor, State, Group]]) -> tuple[list, list]:
+    """Those that a kernel on a GPU can take as they lie in memory, parameter, gradient and state; and the others."""
+    together: list = []
+    apart: list = []
+    taken: set[int] = set()
+    for one in due:
+        p, state, _ = one
+        if xp_of(p.array) is np:
+            apart.append(one)
+            continue
+        arrays = [p.array, p.grad.array, *(s.array for s in state.values() if isinstance(s, Tensor))]
+        places = {a.data.ptr for a in arrays}
+        fit = one_launch(arrays) and taken.isdisjoint(places)
+        (together if fit else apart).append(one)
+        if fit:
+            taken |= places
+    return together, apart
+
+
+def _counted(step: Callable) -> Callable:
+    """``step`` with the hooks around it, and a note that it was called."""
+
+    @wraps(step)
+    def with_hooks(*args: Any, **kwargs: Any) -> Any:
+        self = args[0]
+        for hook in list(self._before_step.values()):
+            replaced = hook(self, args, kwargs)
+            if replaced is not None:
+                if not isinstance(replaced, tuple) or len(replaced) != 2:
+                    raise RuntimeError(f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {replaced}.")
+                args, kwargs = replaced
+        self._opt_called = True
+        result = step(*args, **kwargs)
+        for hook in list(self._after_step.values()):
+            hook(self, args, kwargs)
+        return result
+
+    return with_hooks
+
+
+def _hooked(hooks: dict[int, Callable], hook: Callable) -> RemovableHandle:
+    key = max(hooks, default=0) + 1
+    hooks[key] = hook
+    return RemovableHandle(hooks, key, hook)
 
 
 def _slice_of(flat: Array) -> Callable[[int, int], Array]:
@@ -146,9 +201,10 @@ class Optimizer:
         defaults: the options of groups that do not set them.
 
     ``param_groups`` is the list of groups; to edit an option there, such as ``lr``, takes effect at the next
-    step. ``state`` maps a parameter to its state.
+    step. ``state`` maps a parameter to its state. PyTorch's options ``foreach``, ``fused`` and ``capturable`` choose
+    between ways to compute the same numbers: they are kept in the groups, and have no effect.
 
-    A subclass defines :meth:`update`. Descent by the sign of the gradient:
+    A subclass defines :meth:`update`, or :meth:`step` as in PyTorch. Descent by the sign of the gradient:
 
     >>> import tinyrnn
     >>> from tinyrnn import optim
@@ -164,7 +220,13 @@ class Optimizer:
     Raises:
         TypeError: a bare tensor instead of a list, a parameter that is not a tensor, or a set, which has no order.
         ValueError: no parameters, one that is not a leaf or is in two groups, names for some of them only.
+        NotImplementedError: ``differentiable=True``, an update that is itself to be differentiated.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in vars(cls):
+            cls.step = _counted(cls.step)  # type: ignore[method-assign]
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -173,6 +235,8 @@ class Optimizer:
         self.state: defaultdict[Tensor, State] = defaultdict(dict)
         self.param_groups: list[Group] = []
         self._opt_called = False  # a scheduler asks
+        self._before_step: dict[int, Callable] = {}
+        self._after_step: dict[int, Callable] = {}
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -198,10 +262,15 @@ class Optimizer:
             )
         entries = [params] if isinstance(params, Tensor) else list(params)
         named = [entry for entry in entries if isinstance(entry, tuple)]
-        group = {**self.defaults, **param_group, "params": [e[1] if isinstance(e, tuple) else e for e in entries]}
+        group = param_group  # the dict itself, as in PyTorch: who made it sees its options
+        group["params"] = [e[1] if isinstance(e, tuple) else e for e in entries]
+        for name, default in self.defaults.items():
+            group.setdefault(name, default)
         if named:
             group["param_names"] = [name for name, _ in named]
         self._validate(group, partly_named=0 < len(named) < len(entries))
+        if group.get("differentiable"):
+            raise NotImplementedError("differentiable=True: updates are not recorded. Write the step as operations on tensors")
         self.param_groups.append(group)
 
     def _validate(self, group: Group, partly_named: bool) -> None:
@@ -243,7 +312,6 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        self._opt_called = True
         due = [(p, self.state.get(p, {}), group) for group in self.param_groups for p in group["params"] if p.grad is not None]
         with quiet():
             parallel([partial(self._update_all, some) for some in _shares(due)])
@@ -253,11 +321,25 @@ class Optimizer:
                 self.state[p] = state
         return loss
 
+    step = _counted(step)
+
+    def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` before each :meth:`step`; it may return other ``(args, kwargs)``.
+
+        ``args`` begin with the optimiser.
+        """
+        return _hooked(self._before_step, hook)
+
+    def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` after each :meth:`step`."""
+        return _hooked(self._after_step, hook)
+
     def _update_all(self, due: list[tuple[Tensor, State, Group]]) -> None:
-        on_gpu = [one for one in due if self.kernel is not None and xp_of(one[0].array) is not np]
-        if on_gpu and _by_address(on_gpu):
-            self._update_together(on_gpu)
-            due = [one for one in due if xp_of(one[0].array) is np]
+        if self.kernel is not None:
+            together, due = _by_address(due)
+            self._update_together(together)
+        if due and self.found_inf is not None and self.found_inf != 0:  # here the host waits for a GPU
+            return
         for p, state, group in due:
             self.update(p, state, group)
 
@@ -269,7 +351,10 @@ class Optimizer:
             options = (-1 if group["maximize"] else 1, decay, *numbers)
             alike[p.array.dtype, options].append((p.array, p.grad.array, *buffers))
         for (_, options), rows in alike.items():
-            self.kernel.together(rows, *options)
+            self.kernel.together(rows, *options, unless=self.found_inf)
+
+    # A number, float64 () on the parameters' GPU: if it is not 0, step() changes no parameter. PyTorch's name.
+    found_inf: Array | None = None
 
     # The equations of an optimiser that has them in tinyrnn.kernels, where a GPU takes all parameters in one launch.
     kernel: Any = None
@@ -283,6 +368,9 @@ class Optimizer:
         buffers, numbers, decay = self.prepare(p, state, group)
         for arrays in blocks(p, group, *buffers, decay=decay != 0):
             self.kernel(*arrays, *numbers)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
     def state_dict(self) -> dict[str, Any]:
         """The state by the number of the parameter, and the groups with such numbers, in PyTorch's layout.
@@ -335,6 +423,8 @@ def _without_params(group: Group) -> Group:
 
 
 def _loaded(p: Tensor, name: str, value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(_loaded(p, name, one) for one in value)
     if not isinstance(value, Tensor):
         return deepcopy(value)
     if name in NUMBERS:

@@ -1,8 +1,8 @@
 """What stands beside the models, under PyTorch's name: ``utils.data`` reads data in batches."""
 
 from ..names import missing_from
-from . import data
+from . import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]
 
 __getattr__ = missing_from(__name__)

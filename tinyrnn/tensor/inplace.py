@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from .backend import is_array, xp_of
-from .engine import modes, primitive
-from .ops.elementwise import cast
+from ..backend import is_array, xp_of
+from ..engine import Primitive, modes, primitive
+from ..ops.elementwise import cast
+from ..ops.memory import clone, overwritten
 
 
 def _follow(x: Any, steps: tuple) -> Any:
@@ -43,13 +44,8 @@ write_view.rule(
 )
 
 
-def change(target: Any, op: Any, *args: Any, **options: Any) -> Any:
-    """Let ``target`` become ``op(target, *args, **options)``, in its own memory; returns ``target``.
-
-    Raises:
-        RuntimeError: ``target`` is a leaf that requires grad (or a view of one) while recording, its memory
-            is read-only or shared within itself, or the result has another shape or a higher kind of dtype.
-    """
+def refuse_leaf(target: Any) -> None:
+    """Refuse a leaf that requires grad, or a view of one, while recording: gradients for its old values could not be collected."""
     if modes.grad_enabled:
         leaf = target.base if target.base is not None else target
         if leaf._requires_grad and leaf.node is None:
@@ -59,13 +55,26 @@ def change(target: Any, op: Any, *args: Any, **options: Any) -> Any:
                 f"{kind} Variable that requires grad{name} is being used in an in-place operation. "
                 "To change a parameter by hand, do it inside `with no_grad():`"
             )
+
+
+def change(target: Any, op: Any, *args: Any, **options: Any) -> Any:
+    """Let ``target`` become ``op(target, *args, **options)``, in its own memory; returns ``target``.
+
+    Raises:
+        RuntimeError: ``target`` is a leaf that requires grad (or a view of one) while recording, its memory
+            is read-only or shared within itself, or the result has another shape or a higher kind of dtype.
+    """
+    refuse_leaf(target)
     target.refresh()
     if isinstance(target.array, np.ndarray) and not target.array.flags.writeable:
         raise RuntimeError(
             "unsupported operation: the tensor's memory is read-only or several of its elements share one place "
             "(after expand, or from a read-only array); clone() it before changing it in place"
         )
-    out = op(target, *args, **options)
+    source = target
+    if not isinstance(op, Primitive) and op is not overwritten and modes.grad_enabled and target.requires_grad:
+        source = clone(target)  # its steps keep the old values
+    out = op(source, *args, **options)
     if tuple(out.shape) != tuple(target.shape):
         raise RuntimeError(
             f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(out.shape)}: "

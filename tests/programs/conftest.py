@@ -1,0 +1,3 @@
+"""Programs are run by tests, not collected as tests."""
+
+collect_ignore_glob = ["[!t]*.py", "t[!e]*.py", "stand_ins/*"]

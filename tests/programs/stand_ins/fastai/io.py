@@ -1,0 +1,1 @@
+"""Downloads, which a test has no use for."""

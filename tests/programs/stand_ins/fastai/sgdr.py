@@ -1,0 +1,3 @@
+"""Where the callbacks came from."""
+
+from .conv_learner import CosAnneal as CosAnneal
