@@ -41,6 +41,8 @@ def test_types_print_by_pytorchs_name_inside():
     with as_torch() as torch:
         assert f"{torch.ones(2).shape} {torch.float32}" == "torch.Size([2]) torch.float32"
         assert repr(torch.ones(1, dtype=torch.float64)) == "tensor([1.], dtype=torch.float64)"
+        assert str(type(torch.ones(1))) == "<class 'torch.Tensor'>" and str(torch.Size) == "<class 'torch.Size'>"
+        assert str(type(torch.nn.Linear(1, 1).weight)) == "<class 'torch.nn.parameter.Parameter'>"
     assert f"{tinyrnn.ones(2).shape} {tinyrnn.float32}" == outside == "tinyrnn.Size([2]) tinyrnn.float32"
 
 

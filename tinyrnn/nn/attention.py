@@ -8,7 +8,7 @@ from ..creation import empty
 from ..ops.shape import transpose
 from ..tensor import Parameter, Tensor
 from . import init
-from .attention_functions import each_once, multi_head_attention_forward
+from .functional.attention import each_once, multi_head_attention_forward
 from .layers import Linear
 from .module import Module
 

@@ -10,7 +10,7 @@ from ..creation import empty
 from ..tensor import Parameter, Tensor
 from . import functional as F
 from . import init
-from .convolution_functions import one_number
+from .functional.convolution import one_number
 from .module import Module
 
 Number = int | Sequence[int]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..tensor import Tensor
 from . import functional as F
-from .loss_functions import named_reduction
+from .functional.losses import named_reduction
 from .module import Module
 
 _Flag = bool | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,16 @@ from .printing import to_text
 __all__ = ["Parameter", "RemovableHandle", "RowGradient", "Size", "Tensor", "where_and_what"]
 
 
-class Size(tuple):
+class _Public(type):
+    """The type of a class that prints where users find it, not where it is written: ``<class 'tinyrnn.Tensor'>``."""
+
+    def __repr__(cls) -> str:
+        if cls.__module__ != __name__:  # a user's own
+            return super().__repr__()
+        return f"<class '{dtypes.module}.{'nn.parameter.' * (cls.__name__ == 'Parameter')}{cls.__name__}'>"
+
+
+class Size(tuple, metaclass=_Public):
     """A shape: a tuple with ``numel()``. ``torch.Size``."""
 
     def numel(self) -> int:
@@ -77,7 +87,7 @@ class RemovableHandle:
 
 
 @engine.register_tensor_class
-class Tensor(Methods, Mutation, NumPyBridge):
+class Tensor(Methods, Mutation, NumPyBridge, metaclass=_Public):
     """An array that remembers how it was made, so that gradients can flow back to what it was made from.
 
     Make one with :func:`tinyrnn.tensor`. The raw NumPy (or CuPy) array is ``t.array``.
@@ -517,6 +527,8 @@ class Parameter(Tensor):
     """A tensor that a module learns: it requires grad and is found by ``parameters()``. ``torch.nn.Parameter``."""
 
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
+        if not isinstance(data, (Tensor, NoneType)):
+            raise AttributeError(f"Parameter: expected a Tensor, got {type(data).__name__}; make one: nn.Parameter(tinyrnn.tensor(data))")
         super().__init__(*(() if data is None else (data,)))
         self._requires_grad = requires_grad
 

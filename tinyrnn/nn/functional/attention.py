@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import xp_of
-from ..ops.elementwise import masked_fill, where
-from ..ops.linalg import linear, matmul
-from ..ops.reduce import all, mean, softmax
-from ..ops.shape import cat, chunk, permute, transpose, tril
-from ..tensor import Tensor
-from . import functional as F  # for dropout alone, when it is called: F takes its names from here
+from ...backend import xp_of
+from ...ops.elementwise import masked_fill, where
+from ...ops.linalg import linear, matmul
+from ...ops.reduce import all, mean, softmax
+from ...ops.shape import cat, chunk, permute, transpose, tril
+from ...tensor import Tensor
+from .dropouts import dropout
 
 __all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
 
@@ -110,7 +110,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Any, dropout_p: flo
             raise RuntimeError(f"Expected attn_mask dtype to be bool or float or to match query dtype, but got {mask.dtype}, {query.dtype}")
         if scores.shape != shape:
             raise RuntimeError(f"attention: a mask of shape {tuple(mask.shape)} does not fit scores of shape {tuple(shape)}")
-    weights = F.dropout(softmax(scores, dim=-1), dropout_p)
+    weights = dropout(softmax(scores, dim=-1), dropout_p)
     return matmul(weights, value), weights
 
 

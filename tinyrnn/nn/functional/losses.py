@@ -6,11 +6,11 @@ import warnings
 
 import numpy as np
 
-from ..backend import xp_of
-from ..ops.elementwise import abs, clamp, exp, log, softplus, sqrt, square, where
-from ..ops.losses import binary_nll
-from ..ops.reduce import mean, sum
-from ..tensor import Tensor
+from ...backend import xp_of
+from ...ops.elementwise import abs, clamp, exp, log, softplus, sqrt, square, where
+from ...ops.losses import binary_nll
+from ...ops.reduce import mean, sum
+from ...tensor import Tensor
 from .checks import need_tensors
 
 __all__ = [

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import no_grad
-from ..ops.elementwise import rsqrt, square
-from ..ops.normalize import standardize
-from ..ops.reduce import mean, var
-from ..tensor import Tensor
+from ...engine import no_grad
+from ...ops.elementwise import rsqrt, square
+from ...ops.normalize import standardize
+from ...ops.reduce import mean, var
+from ...tensor import Tensor
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 

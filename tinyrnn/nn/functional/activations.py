@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import as_library_of, draw
-from ..engine import wrap
-from ..ops import elementwise as ew
-from ..ops.elementwise import abs, clamp, gelu, sigmoid, softplus, tanh, where
-from ..ops.index import scatter
-from ..ops.reduce import argmax
-from ..ops.reduce import log_softmax as _log_softmax
-from ..ops.reduce import softmax as _softmax
-from ..ops.shape import _normal, chunk
-from ..tensor import Tensor
-from ..tensor.inplace import change
+from ...backend import as_library_of, draw
+from ...engine import wrap
+from ...ops import elementwise as ew
+from ...ops.elementwise import abs, clamp, gelu, sigmoid, softplus, tanh, where
+from ...ops.index import scatter
+from ...ops.reduce import argmax
+from ...ops.reduce import log_softmax as _log_softmax
+from ...ops.reduce import softmax as _softmax
+from ...ops.shape import _normal, chunk
+from ...tensor import Tensor
+from ...tensor.inplace import change
 from .checks import need_floats, need_tensors
 
 __all__ = [

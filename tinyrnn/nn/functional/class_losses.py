@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import quiet, xp_of
-from ..engine import wrap
-from ..ops.elementwise import where
-from ..ops.index import gather
-from ..ops.linalg import linear
-from ..ops.losses import linear_nll, softmax_nll
-from ..ops.reduce import log_softmax, sum
-from ..ops.shape import permute
-from ..tensor import Tensor
+from ...backend import quiet, xp_of
+from ...engine import wrap
+from ...ops.elementwise import where
+from ...ops.index import gather
+from ...ops.linalg import linear
+from ...ops.losses import linear_nll, softmax_nll
+from ...ops.reduce import log_softmax, sum
+from ...ops.shape import permute
+from ...tensor import Tensor
 from .checks import need_floats, need_tensors
-from .loss_functions import named_reduction, reduced
+from .losses import named_reduction, reduced
 
 __all__ = ["cross_entropy", "linear_cross_entropy", "nll_loss"]
 

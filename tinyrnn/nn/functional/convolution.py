@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import as_library_of, xp_of
-from ..engine import wrap
-from ..ops.reduce import mean, sum
-from ..ops.shape import _pad, narrow, stack, unsqueeze
-from ..ops.windows import convolve, take_last, windows, windows_of
-from ..tensor import Tensor
+from ...backend import as_library_of, xp_of
+from ...engine import wrap
+from ...ops.reduce import mean, sum
+from ...ops.shape import _pad, narrow, stack, unsqueeze
+from ...ops.windows import convolve, take_last, windows, windows_of
+from ...tensor import Tensor
 
 __all__ = ["adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "conv1d", "max_pool1d"]
 
