@@ -3,7 +3,6 @@
 from math import e, inf, nan, pi
 
 from . import autograd, cuda, linalg, random, serialization
-from .backend import Generator, default_generator, manual_seed
 from .creation import (
     arange,
     as_tensor,
@@ -320,7 +319,7 @@ from .queries import (
     typename,
     use_deterministic_algorithms,
 )
-from .random import get_rng_state, initial_seed, seed, set_rng_state
+from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from .serialization import load, save
 from .tensor import Parameter, Size, Tensor
 from .tensor.legacy import (

@@ -10,7 +10,6 @@ import math
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -181,76 +180,3 @@ _host_erf, _host_erfc = (np.frompyfunc(f, 1, 1) for f in (math.erf, math.erfc)) 
 def scatter_add(out: Array, index: Any, values: Array) -> None:
     """``out[index] += values`` in place, where a repeated index adds up."""
     xp_of(out).add.at(out, index, values)
-
-
-class Generator:
-    """A seeded source of random numbers, of PyTorch's interface.
-
-    Nothing in tinyrnn draws from anywhere else, so equal seeds repeat a run exactly. The numbers are
-    NumPy's (PCG64), not PyTorch's; dropout has its own, see :meth:`next_mask`.
-
-    >>> import tinyrnn
-    >>> g = tinyrnn.Generator().manual_seed(3)
-    >>> a = tinyrnn.rand(2, generator=g); b = tinyrnn.rand(2, generator=g.manual_seed(3))
-    >>> bool((a == b).all())
-    True
-    """
-
-    def __init__(self, device: Any = "cpu") -> None:
-        self.device = device
-        self.manual_seed(67280421310721)
-
-    def manual_seed(self, seed: int) -> Generator:
-        """Start the sequence that belongs to ``seed``, any integer; returns the generator."""
-        self._seed = int(seed)
-        self._masks = 0
-        self.numpy = np.random.Generator(np.random.PCG64(self._seed % 2**64))
-        return self
-
-    def next_mask(self) -> tuple[int, int]:
-        """Two 32-bit keys for the next dropout mask: the next number of splitmix64 (Steele et al., 2014), in halves.
-
-        They depend on the seed and on how many masks there were, and on nothing else that was drawn.
-        """
-        self._masks += 1
-        z = (self._seed + self._masks * 0x9E3779B97F4A7C15) % 2**64
-        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
-        return divmod(z ^ z >> 31, 2**32)
-
-    def seed(self) -> int:
-        """Take a seed from the operating system and return it."""
-        drawn = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-        self.manual_seed(drawn)
-        return drawn
-
-    def initial_seed(self) -> int:
-        """The seed last set."""
-        return self._seed
-
-    def get_state(self) -> dict:
-        """All that is needed to go on from here, as plain numbers and strings."""
-        return {"seed": self._seed, "masks": self._masks, "bits": self.numpy.bit_generator.state}
-
-    def set_state(self, state: dict) -> Generator:
-        """Go on from where :meth:`get_state` was called."""
-        self._seed, self._masks = state["seed"], state["masks"]
-        self.numpy.bit_generator.state = state["bits"]
-        return self
-
-
-default_generator = Generator()
-
-
-def manual_seed(seed: int) -> Generator:
-    """Seed the generator that is used where no other is given; returns it. ``torch.manual_seed``."""
-    return default_generator.manual_seed(seed)
-
-
-def draw(kind: str, shape: Sequence[int], dtype: np.dtype, generator: Generator | None = None) -> np.ndarray:
-    """An array of ``"uniform"`` [0, 1) or standard ``"normal"`` numbers, drawn on the host."""
-    rng = (generator or default_generator).numpy
-    method = rng.random if kind == "uniform" else rng.standard_normal
-    if dtype in (np.float32, np.float64):
-        return np.asarray(method(tuple(shape), dtype=dtype))
-    return np.asarray(method(tuple(shape), dtype=np.float32)).astype(dtype)

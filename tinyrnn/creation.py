@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from . import devices, dtypes
-from .backend import Generator, draw, to_host
+from .backend import to_host
 from .devices import made_on, place
 from .dtypes import as_numpy_dtype, get_default_dtype
 from .engine import spellings, wrap
+from .random import Generator, draw
 from .tensor import Tensor
 from .tensor.arrays import array_of, shape_of
 from .tensor.sampling import bernoulli as bernoulli

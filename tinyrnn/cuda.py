@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .backend import cupy, default_generator, manual_seed, why_no_cuda
+from .backend import cupy, why_no_cuda
 from .devices import name_of, number_of
 from .names import missing_from
+from .random import default_generator, manual_seed
 from .tensor.legacy import ON_CUDA
 
 __all__ = [

@@ -14,14 +14,15 @@ argument (``input_shape``). Just these are kept for the backward pass, and nothi
 with operators and primitives only, so the same rule runs on raw arrays (the fast way, no overhead) and,
 under ``create_graph=True``, on tensors, where it is recorded in turn: higher derivatives need no more code.
 
-Reading order: :class:`Primitive` and :class:`Node` in ``record.py``, then ``backpropagate`` and ``pull`` in ``walk.py``.
+Reading order: :class:`Node` in ``graph.py``, :class:`Primitive` in ``record.py``, ``backpropagate`` and ``pull`` in ``walk.py``.
 """
 
 from .anomaly import detect_anomaly, is_anomaly_check_nan_enabled, is_anomaly_enabled, set_detect_anomaly
+from .gradients import backward, grad
+from .graph import Node, Traced, describe, label, register_row_class, register_tensor_class, wrap
 from .modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, modes, no_grad, set_grad_enabled
-from .record import Node, Primitive, Traced, describe, label, primitive, provides, register_row_class, register_tensor_class, wrap
+from .record import Primitive, primitive, provides
 from .spelling import spellings
-from .walk import backward, grad
 
 __all__ = [
     "Node",

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import FOREVER, Array, Generator, default_generator, factor, quiet, to_host, xp_of
+from ..backend import FOREVER, Array, factor, quiet, to_host, xp_of
 from ..creation import from_numpy
 from ..engine import no_grad
+from ..random import Generator, default_generator
 from ..text import Vocab
 from ..threads import matmul
 from .model import LanguageModel

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Generator, as_library_of, draw
+from ..backend import as_library_of
 from ..engine import no_grad
 from ..names import missing_from
+from ..random import Generator, draw
 from ..tensor import Tensor
 
 

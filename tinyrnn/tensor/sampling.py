@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Generator, default_generator, draw, to_host
+from ..backend import to_host
 from ..devices import device_of, place
 from ..engine import wrap
 from ..ops.memory import overwritten
+from ..random import Generator, default_generator, draw
 from .inplace import change
 
 

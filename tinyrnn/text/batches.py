@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import Generator, default_generator
 from ..creation import from_numpy
+from ..random import Generator, default_generator
 from ..tensor import Tensor
 from .vocab import as_ids
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.function import Function, once_differentiable
-from ..backend import default_generator
 from ..engine import enable_grad, grad, is_grad_enabled
 from ..engine.walk import leaves_of
+from ..random import fork_rng, get_rng_state, set_rng_state
 from ..tensor import Tensor
 
 
@@ -32,7 +32,7 @@ def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None
     """
     if not is_grad_enabled():
         return function(*args, **kwargs)
-    state = default_generator.get_state() if preserve_rng_state else None
+    state = get_rng_state() if preserve_rng_state else None
 
     def run(given: tuple) -> tuple:
         values = iter(given)
@@ -69,13 +69,10 @@ class CheckpointFunction(Function):
     def backward(ctx: Any, *grads: Any) -> tuple:
         """Compute it again, and differentiate that."""
         inputs, leaves = _apart(ctx.saved_tensors[: ctx.count]), ctx.saved_tensors[ctx.count :]
-        now = default_generator.get_state()
-        if ctx.state is not None:
-            default_generator.set_state(ctx.state)
-        with enable_grad():
+        with fork_rng(enabled=ctx.state is not None), enable_grad():
+            if ctx.state is not None:
+                set_rng_state(ctx.state)
             out = ctx.run(inputs)
-        if ctx.state is not None:
-            default_generator.set_state(now)
         pairs = [(o, g) for o, g in zip(out if isinstance(out, tuple) else (out,), grads) if g is not None]
         wanted = [t for t in (*inputs, *leaves) if t.requires_grad]
         found = iter(grad([o for o, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True))

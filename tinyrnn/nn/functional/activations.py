@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...backend import as_library_of, draw
+from ...backend import as_library_of
 from ...engine import wrap
 from ...ops import elementwise as ew
 from ...ops.elementwise import abs, clamp, gelu, sigmoid, softplus, tanh, where
@@ -19,6 +19,7 @@ from ...ops.reduce import argmax
 from ...ops.reduce import log_softmax as _log_softmax
 from ...ops.reduce import softmax as _softmax
 from ...ops.shape import _normal, chunk
+from ...random import draw
 from ...tensor import Tensor
 from ...tensor.inplace import change
 from .checks import need_floats, need_tensors

@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from ...backend import Generator, default_generator, xp_of
+from ...backend import xp_of
 from ...engine import wrap
 from ...kernels.dropout import keep
 from ...ops.elementwise import mul
+from ...random import Generator, default_generator
 from ...tensor import Tensor
 from ...tensor.inplace import change
 from .checks import need_tensors

@@ -8,7 +8,7 @@ from itertools import islice, repeat
 from multiprocessing.context import BaseContext
 from typing import Any, Generic, TypeVar
 
-from ...backend import Generator
+from ...random import Generator
 from .collate import default_collate, default_convert
 from .dataset import Dataset, IterableDataset, read
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler

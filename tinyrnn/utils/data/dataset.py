@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
-from ...backend import Generator, default_generator
 from ...creation import randperm
+from ...random import Generator, default_generator
 from ...tensor import Tensor
 
 T = TypeVar("T", covariant=True)

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from ... import dtypes
-from ...backend import Generator
 from ...creation import as_tensor, multinomial, randint, randperm
+from ...random import Generator
 
 T = TypeVar("T", covariant=True)
 
