@@ -93,7 +93,11 @@ def language_model(lib: Any, w: Workload) -> Any:
             return self.decoder(self.drop(x)), state
 
         def loss(self, tokens: Any, targets: Any, state: Any = None) -> tuple[Any, Any]:
-            return plain_loss(lib, self, tokens, targets, state)
+            if not w.packed:
+                return plain_loss(lib, self, tokens, targets, state)
+            pack = nn.utils.rnn.pack_padded_sequence
+            outputs, _ = self.rnn(pack(self.read(tokens), w.lengths))
+            return F.cross_entropy(self.decoder(self.drop(outputs.data)), pack(targets, w.lengths).data), None
 
     return Model()
 
@@ -188,9 +192,9 @@ class TinyRNN(Eager):
         super().__init__(workload, dtype)
 
     def make_model(self) -> Any:
-        """The library's own language model; it has no one-hot inputs."""
+        """The library's own language model; it has no one-hot inputs and no rows of different lengths."""
         w = self.workload
-        if w.one_hot:
+        if w.one_hot or w.packed:
             return super().make_model()
         return self.lib.lm.LanguageModel(w.V, w.E, w.H, w.layers, w.cell, w.dropout)
 
@@ -216,6 +220,8 @@ class Definition(TinyRNN):
 
     def loss(self, tokens: Any, targets: Any, state: Any) -> tuple[Any, Any]:
         """Never in blocks."""
+        if self.workload.packed:
+            return super().loss(tokens, targets, state)
         return plain_loss(self.lib, self.model, tokens, targets, state)
 
 
@@ -303,9 +309,13 @@ class Jax(Variant):
         return x @ p["decoder.weight"].T + p["decoder.bias"], state
 
     def _loss(self, p: dict, tokens: Any, targets: Any, state: tuple, key: Any) -> tuple[Any, tuple]:
-        scores, state = self._scores(p, tokens, state, key)
-        picked = self.jnp.take_along_axis(scores, targets[..., None], -1)[..., 0]
-        return (self.jax.nn.logsumexp(scores, axis=-1) - picked).mean(), state
+        w, jnp = self.workload, self.jnp
+        scores, after = self._scores(p, tokens, state, key)
+        losses = self.jax.nn.logsumexp(scores, axis=-1) - jnp.take_along_axis(scores, targets[..., None], -1)[..., 0]
+        if w.packed:  # computed to the end and left out of the mean: compiled code wants one shape
+            there = jnp.arange(w.T)[:, None] < jnp.asarray(w.lengths)
+            return jnp.where(there, losses, 0).sum() / sum(w.lengths), state
+        return losses.mean(), after
 
     def _step(self, p: dict, m: dict, v: dict, t: Any, tokens: Any, targets: Any, state: tuple, key: Any) -> tuple:
         jnp, each = self.jnp, self.jax.tree.map

@@ -14,7 +14,8 @@ class Workload:
     """A language model and the batches it is trained on.
 
     ``E == V`` stands for one-hot inputs: there is no embedding then. With ``generates``, a step writes T characters one
-    at a time, each the most likely one, instead of training on a batch (T, N).
+    at a time, each the most likely one, instead of training on a batch (T, N). With ``packed``, the rows of a batch are
+    sequences of their own, of different lengths, and no state is carried.
     """
 
     name: str
@@ -27,12 +28,19 @@ class Workload:
     N: int
     dropout: float = 0.0
     generates: bool = False
+    packed: bool = False
     note: str = ""
 
     @property
     def one_hot(self) -> bool:
         """Whether the inputs are one-hot vectors."""
         return self.E == self.V
+
+    @property
+    def lengths(self) -> list[int]:
+        """How many steps each row has, the longest first."""
+        shortest = max(self.T // 12, 1) if self.packed else self.T
+        return np.linspace(self.T, shortest, self.N).astype(int).tolist()
 
     def tiny(self) -> Workload:
         """The same kind of workload, in a few milliseconds."""
@@ -42,7 +50,7 @@ class Workload:
 
     def flops(self) -> int:
         """Multiplications and additions of the matrix products in a step; nothing can be faster than these."""
-        rows = self.T * self.N
+        rows = sum(self.lengths)
         products = [2 * rows * self.H * self.V]  # decoder
         for layer in range(self.layers):
             D = self.H if layer else self.E
@@ -64,6 +72,7 @@ WORKLOADS = {
         Workload("wlm_lstm", "lstm", 33278, 200, 200, 2, 35, 20, 0.2, note="PyTorch's word language model"),
         Workload("karpathy", "lstm", 65, 128, 128, 2, 50, 50, note="char-rnn"),
         Workload("onehot_b1", "lstm", 65, 65, 512, 1, 100, 1, note="min-char-rnn: one row, one-hot inputs"),
+        Workload("packed", "lstm", 65, 128, 128, 1, 60, 32, packed=True, note="rows of 60 to 5 steps"),
         Workload("generate", "lstm", 65, 128, 512, 2, 100, 1, generates=True, note="100 characters a step"),
     )
 }
