@@ -32,7 +32,8 @@ NAMES = {
         is_tensor is_floating_point numel save load manual_seed initial_seed get_rng_state set_rng_state set_num_threads
         get_num_threads set_default_dtype get_default_dtype set_default_device set_printoptions finfo iinfo result_type
         use_deterministic_algorithms float16 bfloat16 float32 float64 uint8 int8 int16 int32 int64 complex64 compile einsum vmap
-        quantile histc cov cummax fft linalg sparse special stft""",
+        quantile histc cov cummax hsplit vsplit dsplit block_diag cartesian_prod combinations set_float32_matmul_precision
+        get_float32_matmul_precision lgamma erfinv fft linalg sparse special stft""",
     "torch.Tensor": """
         data grad grad_fn is_leaf requires_grad shape size dim ndim numel nelement element_size item tolist numpy cpu cuda to type
         type_as device dtype float double half long int short byte char bool contiguous is_contiguous stride clone detach detach_
@@ -47,13 +48,17 @@ NAMES = {
         EmbeddingBag Dropout AlphaDropout LayerNorm RMSNorm GroupNorm BatchNorm1d Conv1d MaxPool1d AvgPool1d AdaptiveAvgPool1d
         AdaptiveMaxPool1d RNNBase RNN GRU LSTM RNNCellBase RNNCell GRUCell LSTMCell ReLU LeakyReLU ELU SELU SiLU GELU Tanh Sigmoid
         LogSigmoid Softmax LogSoftmax Softmin Softplus Softsign Hardtanh PReLU GLU Flatten Unflatten CrossEntropyLoss NLLLoss MSELoss
-        L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss KLDivLoss CosineEmbeddingLoss MarginRankingLoss CosineSimilarity
+        L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss KLDivLoss CosineEmbeddingLoss MarginRankingLoss TripletMarginLoss
+        TripletMarginWithDistanceLoss HingeEmbeddingLoss SoftMarginLoss MultiMarginLoss MultiLabelSoftMarginLoss MultiLabelMarginLoss
+        PoissonNLLLoss GaussianNLLLoss CTCLoss AdaptiveLogSoftmaxWithLoss Upsample CosineSimilarity
         PairwiseDistance MultiheadAttention TransformerEncoder TransformerEncoderLayer TransformerDecoder TransformerDecoderLayer
-        Transformer DataParallel CTCLoss AdaptiveLogSoftmaxWithLoss Conv2d BatchNorm2d MaxPool2d""",
+        Transformer DataParallel Conv2d BatchNorm2d MaxPool2d""",
     "torch.nn.functional": """
         linear bilinear embedding embedding_bag one_hot relu leaky_relu elu selu silu gelu sigmoid logsigmoid tanh softmax
         log_softmax softmin softplus softsign hardtanh glu dropout cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss
-        binary_cross_entropy binary_cross_entropy_with_logits kl_div cosine_embedding_loss margin_ranking_loss cosine_similarity
+        binary_cross_entropy binary_cross_entropy_with_logits kl_div cosine_embedding_loss margin_ranking_loss triplet_margin_loss
+        triplet_margin_with_distance_loss hinge_embedding_loss soft_margin_loss multi_margin_loss multilabel_soft_margin_loss
+        poisson_nll_loss gaussian_nll_loss interpolate cosine_similarity
         pairwise_distance conv1d max_pool1d avg_pool1d adaptive_avg_pool1d batch_norm layer_norm pad normalize gumbel_softmax
         scaled_dot_product_attention ctc_loss conv2d""",
     "torch.nn.init": """
@@ -67,6 +72,8 @@ NAMES = {
         invert_permutation""",
     "torch.optim": """
         Optimizer SGD Adam AdamW Adamax NAdam RAdam Adagrad Adadelta RMSprop ASGD Rprop LBFGS SparseAdam swa_utils""",
+    "torch.optim.swa_utils": """
+        AveragedModel update_bn SWALR get_ema_avg_fn get_ema_multi_avg_fn get_swa_avg_fn get_swa_multi_avg_fn""",
     "torch.optim.lr_scheduler": """
         LRScheduler LambdaLR MultiplicativeLR StepLR MultiStepLR ConstantLR LinearLR ExponentialLR PolynomialLR CosineAnnealingLR
         CosineAnnealingWarmRestarts CyclicLR OneCycleLR ReduceLROnPlateau SequentialLR ChainedScheduler""",
@@ -76,7 +83,9 @@ NAMES = {
         get_worker_info""",
     "torch.autograd": """
         Variable Function grad backward gradcheck gradgradcheck detect_anomaly set_detect_anomaly functional profiler""",
-    "torch.distributions": "Distribution Categorical Normal Bernoulli Uniform Multinomial Gumbel kl_divergence",
+    "torch.distributions": """
+        Distribution Categorical OneHotCategorical Normal Bernoulli Uniform Exponential Gumbel Independent MixtureSameFamily
+        Multinomial MultivariateNormal kl_divergence""",
     "torch.cuda": """
         is_available device_count current_device set_device device get_device_name get_device_capability get_device_properties
         synchronize memory_allocated max_memory_allocated memory_reserved reset_peak_memory_stats empty_cache manual_seed

@@ -143,7 +143,7 @@ t.finfo().eps, t.finfo(t.int8)
 t.iinfo(t.float32)
 t.result_type(x, 2), t.result_type(i, 2.5), t.can_cast(t.float, t.int), t.promote_types(t.int64, t.float16)
 t.result_type(1, 2.5)
-x.grad_fn, x.is_sparse, x.layout, x.is_pinned(), x.is_shared(), x.is_inference()
+x.grad_fn, x.is_sparse, x.is_cpu, x.layout, x.is_pinned(), x.is_shared(), x.is_inference()
 x.get_device()
 x.itemsize, x.nbytes, x.stride(), x.stride(0), x.T.stride(), x[1].storage_offset()
 t.addcmul(x, 2, x, x)
@@ -359,6 +359,19 @@ t.tensor(3).item(), t.tensor([3.5]).item(), t.tensor(True).item()
 "{:.2f}".format(t.ones(1))
 f"{t.tensor([1.,2.])} {t.tensor(1.)}"
 t.tensor([1,2,3]).numpy().dtype, t.ones(2).numpy().dtype
+t.tensor(1.).movedim(0, -1), t.tensor(1.).flip(0), t.tensor([1.]).sum().topk(1), t.tensor(2.).quantile(0.5, 0)
+t.tensor(1.).topk(2)
+t.ones(3).mT
+t.tensor(1.).narrow(0, 0, 1)
+t.tensor(1.).split(1)
+t.tensor(1.).chunk(1)
+t.tensor(1.).diff()
+t.zeros(0, 3).argmax(1), t.zeros(0, 3).max(1), t.zeros(0, 3).softmax(0), t.zeros(0).log_softmax(0), t.zeros(0, 3).logsumexp(0)
+t.zeros(0, 3).argmax(0)
+t.zeros(2, 0).chunk(2, 1), i.logsumexp(0).dtype
+i.softmax(0)
+t.nn.functional.log_softmax(i, dim=-1)
+t.einsum("ij,ij->i", x, t.ones(2, 1)), t.einsum("ij,jk->ik", x, t.ones(1, 2))
 t.finfo(t.float32).max, t.finfo(x.dtype).min, t.iinfo(t.int64).max
 """.strip().splitlines()
 

@@ -76,7 +76,7 @@ def run(library, program, shape):
 
 
 @settings(max_examples=400)
-@given(steps, st.sampled_from([(3,), (2, 3), (1, 2), (2, 3, 2)]))
+@given(steps, st.sampled_from([(), (3,), (2, 3), (1, 2), (2, 3, 2)]))
 def test_random_programs_of_views_and_changes(program, shape):
     try:
         expected = run(torch, program, shape)
@@ -86,3 +86,53 @@ def test_random_programs_of_views_and_changes(program, shape):
     for mine, its in zip((*got[0], *got[1]), (*expected[0], *expected[1]), strict=True):
         np.testing.assert_allclose(mine, its, rtol=1e-12, atol=1e-12)
     assert got[2] == expected[2]
+
+
+def recurrent(kind):
+    def run(library, x):
+        layer = getattr(library.nn, kind)(2, 2, dtype=library.float64)
+        for p in layer.parameters():
+            p.data.fill_(0.25)
+        return layer(x)
+
+    return run
+
+
+KEPT = {  # operations whose output a program may change: none of PyTorch's need it for backward
+    "div": lambda library, x: (x / (x + 3.0),),
+    "layer_norm": lambda library, x: (library.nn.functional.layer_norm(x, (2,)),),
+    "batch_norm": lambda library, x: (library.nn.functional.batch_norm(x.transpose(0, 1), None, None, training=True),),
+    "RNN": recurrent("RNN"),
+    "GRU": recurrent("GRU"),
+    "LSTM": lambda library, x: (lambda y, state: (y, *state))(*recurrent("LSTM")(library, x)),
+}
+
+
+@pytest.mark.parametrize("change", ["mul", "set", "set by mask", "untracked", "twice", "only the last"])
+@pytest.mark.parametrize("op", KEPT)
+def test_outputs_that_may_be_changed(op, change):
+    """``scores = q / scale; scores[mask] = -inf``, ``output *= mask`` after a layer."""
+
+    def run(library):
+        x = library.tensor(np.random.default_rng(0).standard_normal((4, 3, 2)), requires_grad=True)
+        results = KEPT[op](library, x)
+        for y in results[-1:] if change == "only the last" else results:
+            if change == "untracked":
+                with library.no_grad():
+                    y.mul_(0.5)
+            else:
+                CHANGES.get(change, CHANGES["mul"])(y, 0.5, 1)
+                if change == "twice":
+                    y[0].zero_()
+        sum((y * 1.5).sum() for y in results).backward()
+        return x.grad.numpy()
+
+    np.testing.assert_allclose(run(tinyrnn), run(torch), rtol=1e-10, atol=1e-12)
+
+
+def test_a_tensor_of_nothing_times_itself():
+    x = tinyrnn.zeros(0, 2, requires_grad=True)
+    y = x * 1
+    y *= y
+    y.sum().backward()
+    assert x.grad.shape == (0, 2)

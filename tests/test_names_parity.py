@@ -109,6 +109,9 @@ calls("s, v, w | s, v, w, beta=2, alpha=0.5 | z, v, w", "addr")
 calls("z, b, c | z, b, c, beta=0.5", "baddbmm addbmm")
 calls("s | x", "inverse det trace")
 calls("s, 3 | s, -2 | s, 1", "matrix_power")
+calls("s | b @ c * 20", "matrix_exp")
+calls("x.detach() | s.detach(), False", "qr")
+calls("x.detach()", "pinverse")
 calls("x, y | x, y, p=1 | b, b", "cdist")
 calls("b, c, dims=1 | x, y, dims=([0, 1], [0, 1]) | x, s, 1", "tensordot")
 calls("'ij,kj->ik', x, y", "einsum")
@@ -135,6 +138,10 @@ calls("x | v, 1 | x, -1, 0, 2", "diag_embed")
 calls("x, 1 | x, (1, 2), 1 | x, 5 | x, 2, 3", "split")
 calls("x, 2 | x, 2, 1 | x, 0", "chunk")
 calls("x, 2 | x, (1, 2), 1 | x, 5, 1 | x, 0", "tensor_split")
+calls("x, 1 | x, 3 | x, (1,) | x, 4 | x, 0 | z, 1 | x, k | [x], 1", "hsplit vsplit")
+calls("v, 3 | v, (1, 2)", "hsplit")
+calls("b, 3 | b, (0, 2) | b, 2 | x, 1", "dsplit")
+calls("x, v, z | x, i | m | x, b | x, 1", "block_diag")
 calls("x | x, 1 | x, 5 | z", "unbind")
 calls("x, 0, 1 | x, 1, -1 | x, 1, 5 | z, 0, 0", "select")
 calls("x, 1, 1, 2 | x, 0, 5, 1", "narrow")
@@ -220,9 +227,10 @@ _names = """
     set_default_device get_default_device set_default_tensor_type set_num_threads get_num_threads set_printoptions save load einsum
     grad backward register_hook register_post_accumulate_grad_hook requires_grad_ retain_grad detach_ set_ share_memory_ pin_memory
     cuda numpy data_ptr clone new is_anomaly_enabled is_anomaly_check_nan_enabled set_anomaly_enabled compile FloatTensor
-    DoubleTensor HalfTensor LongTensor IntTensor ShortTensor CharTensor ByteTensor BoolTensor fork_rng
+    DoubleTensor HalfTensor LongTensor IntTensor ShortTensor CharTensor ByteTensor BoolTensor fork_rng svd
 """
 ELSEWHERE = set(_names.split()) | {"bfloat16", "use_deterministic_algorithms", "are_deterministic_algorithms_enabled"}
+ELSEWHERE |= {"get_float32_matmul_precision", "set_float32_matmul_precision"}
 
 
 def arrays():
@@ -400,3 +408,15 @@ def test_out(name, text):
         return out
 
     check(text, call, grad=False)
+
+
+def test_the_precision_of_products_is_remembered():
+    for lib in (tinyrnn, torch):
+        assert lib.get_float32_matmul_precision() == "highest"
+        lib.set_float32_matmul_precision("high")
+        with pytest.warns(UserWarning, match="foo is not one of"):
+            lib.set_float32_matmul_precision("foo")
+        assert lib.get_float32_matmul_precision() == "high"
+        with pytest.raises(RuntimeError, match="expects a str, but got int"):
+            lib.set_float32_matmul_precision(1)
+        lib.set_float32_matmul_precision("highest")

@@ -32,6 +32,13 @@ def test_import_leaves_out(heavy):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_every_room_is_in_the_list_for_contributors():
+    root = Path(__file__).parents[1]
+    rooms = {f.name + "/" * f.is_dir() for f in (root / "tinyrnn").iterdir() if f.suffix == ".py" or (f / "__init__.py").exists()}
+    listed = re.findall(r"`([^`]+)`", (root / "CONTRIBUTING.md").read_text().partition("Everything hot")[0])
+    assert sorted(rooms - {"__init__.py", *listed}) == []
+
+
 def test_the_version_is_in_one_place():
     config = configparser.ConfigParser()
     config.read(SETUP)

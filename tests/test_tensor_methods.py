@@ -148,8 +148,10 @@ def test_the_state_of_the_generator_is_a_tensor_of_bytes():
     later = tinyrnn.rand(3)
     tinyrnn.set_rng_state(state)
     assert tinyrnn.equal(tinyrnn.rand(3), drawn) and tinyrnn.equal(tinyrnn.rand(3), later)
-    with pytest.raises(TypeError, match="ByteTensor"):
-        tinyrnn.set_rng_state([1])
+    assert state.dtype is tinyrnn.Generator().get_state().dtype is tinyrnn.uint8
+    for wrong in ([1], {"seed": 1}, state.long()):
+        with pytest.raises(TypeError, match="ByteTensor"):
+            tinyrnn.set_rng_state(wrong)
     with pytest.raises(RuntimeError, match="state"):
         tinyrnn.set_rng_state(tinyrnn.ByteTensor([1, 2]))
     tinyrnn.set_rng_state(state)

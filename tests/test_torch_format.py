@@ -19,7 +19,8 @@ from hypothesis.extra import numpy as hnp
 import tinyrnn
 from tinyrnn import nn, optim
 from tinyrnn.serialization import add_safe_globals, clear_safe_globals, get_safe_globals, load, safe_globals, save
-from tinyrnn.torch_format import MAGIC, PROTOCOL, STORAGE_TYPES
+from tinyrnn.torch_format.names import STORAGE_TYPES
+from tinyrnn.torch_format.reading import MAGIC, PROTOCOL
 
 try:
     import torch
@@ -382,7 +383,7 @@ WANTED = {
     "importlib.import_module": call(name("importlib:import_module"), text("antigravity")),
     "collections.OrderedDict.__init__": name("collections:OrderedDict.__init__"),
     "torch._utils._rebuild_tensor_v2.__globals__": name("torch._utils:_rebuild_tensor_v2.__globals__"),
-    "tinyrnn.torch_format._rebuild_tensor_v2": name("tinyrnn.torch_format:_rebuild_tensor_v2"),
+    "tinyrnn.torch_format.names.rebuild_tensor_v2": name("tinyrnn.torch_format.names:rebuild_tensor_v2"),
     "torch.load": call(name("torch:load"), text("other")),
     "numpy.core.multiarray._reconstruct": name("numpy.core.multiarray:_reconstruct"),
     "a.b": name("a:b"),

@@ -26,7 +26,7 @@ def _positive(kind: type, *, zero: bool = False) -> Any:
     def parse(text: str) -> Any:
         value = kind(text)
         if not (value >= 0 if zero else value > 0) or value == math.inf:
-            raise argparse.ArgumentTypeError(f"must be {'0 or more' if zero else 'above 0'}, got {text}")
+            raise argparse.ArgumentTypeError(f"must be a finite number, {'0 or more' if zero else 'above 0'}; got {text}")
         return value
 
     parse.__name__ = "whole number" if kind is int else "number"

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from . import devices, dtypes
+from .engine import need_tensors
 from .tensor import Tensor, legacy
 
 
-def _tensor(name: str, input: Any) -> Tensor:
-    if not isinstance(input, Tensor):
-        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
-    return input
+def is_tensor(obj: Any) -> bool:
+    """Whether it is a tensor. ``torch.is_tensor``."""
+    return isinstance(obj, Tensor)
 
 
 def numel(input: Tensor) -> int:
     """The number of elements. ``torch.numel``."""
-    return _tensor("numel", input).numel()
+    need_tensors("numel", input=input)
+    return input.numel()
 
 
 def is_floating_point(input: Tensor) -> bool:
     """Whether the elements are floats. ``torch.is_floating_point``."""
-    return _tensor("is_floating_point", input).is_floating_point()
+    need_tensors("is_floating_point", input=input)
+    return input.is_floating_point()
 
 
 def is_complex(input: Tensor) -> bool:
     """Whether the elements are complex numbers, which no tensor has here. ``torch.is_complex``."""
-    return _tensor("is_complex", input).is_complex()
+    need_tensors("is_complex", input=input)
+    return input.is_complex()
 
 
 def is_nonzero(input: Tensor) -> bool:
     """Whether the only element is not zero. ``torch.is_nonzero``."""
-    return bool(_tensor("is_nonzero", input))
+    need_tensors("is_nonzero", input=input)
+    return bool(input)
 
 
 def is_same_size(input: Tensor, other: Tensor) -> bool:
@@ -76,3 +81,22 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 def are_deterministic_algorithms_enabled() -> bool:
     """Whether the same run gives the same bits: always, in the computer's memory. ``torch.are_deterministic_algorithms_enabled``."""
     return True
+
+
+_precision = "highest"
+
+
+def get_float32_matmul_precision() -> str:
+    """What :func:`set_float32_matmul_precision` set. ``torch.get_float32_matmul_precision``."""
+    return _precision
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Taken, and changes nothing: products of ``float32`` are computed in ``float32``. ``torch.set_float32_matmul_precision``."""
+    global _precision
+    if not isinstance(precision, str):
+        raise RuntimeError(f"set_float32_matmul_precision expects a str, but got {type(precision).__name__}")
+    if precision not in ("highest", "high", "medium"):
+        warnings.warn(f"{precision} is not one of 'highest', 'high', or 'medium'; the call has no effect.", stacklevel=2)
+        return
+    _precision = precision

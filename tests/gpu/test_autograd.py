@@ -56,9 +56,14 @@ def test_distributions_stay_where_their_parameters_are():
         distributions.Normal(logits, 1.0),
         distributions.Bernoulli(logits=logits),
         distributions.Uniform(logits, 3.0),
+        distributions.Exponential(logits + 1),
+        distributions.Gumbel(logits, 1.0),
+        distributions.OneHotCategorical(logits=logits),
+        distributions.Independent(distributions.Normal(logits, 1.0), 1),
+        distributions.MixtureSameFamily(distributions.Categorical(logits=logits), distributions.Normal(logits, 1.0)),
     ):
         drawn = made.sample((5,))
         chance = made.log_prob(drawn)
-        assert drawn.is_cuda and chance.is_cuda and made.entropy().is_cuda
+        assert drawn.is_cuda and chance.is_cuda and made.mean.is_cuda
         chance.sum().backward()
     assert bool(logits.grad.isfinite().all())

@@ -84,6 +84,14 @@ def test_the_host_does_not_wait_for_any_norm(norm_type):
     assert quiet_on(counted), counted.log
 
 
+def test_the_host_does_not_wait_for_the_classes_of_one_hot():
+    ids = tinyrnn.tensor([2, 0, 5]).cuda()
+    with cupysim.count() as counted:
+        y = nn.functional.one_hot(ids, 3)
+    assert quiet_on(counted), counted.log
+    assert y.tolist() == [[0, 0, 1], [1, 0, 0], [0, 0, 0]], "a class that is not there has a row of zeros"
+
+
 @pytest.mark.parametrize(("vocab_size", "steps"), [(20, 53), (5000, 6)])  # the second takes the loss in blocks of rows
 def test_a_training_step(vocab_size, steps):
     tinyrnn.manual_seed(0)

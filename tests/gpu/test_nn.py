@@ -26,6 +26,14 @@ CALLS = {
     "kl_div": lambda x, t: F.kl_div(x, t(PROBABILITIES), reduction="batchmean"),
     "cosine_embedding_loss": lambda x, t: F.cosine_embedding_loss(x, t(PROBABILITIES), t([1, -1, 1, -1])),
     "margin_ranking_loss": lambda x, t: F.margin_ranking_loss(x, t(PROBABILITIES), t(np.sign(X)), margin=0.5),
+    "ctc_loss": lambda x, t: F.ctc_loss(x.reshape(4, 2, 3).log_softmax(2), t([[1, 2], [2, -1]]), (4, 3), t([2, 1])),
+    "joined ctc_loss": lambda x, t: F.ctc_loss(x.reshape(4, 2, 3), t([1, 1, 2]), (2, 4), (2, 1), reduction="none", zero_infinity=True),
+    "hinges": lambda x, t: F.hinge_embedding_loss(x, t(np.sign(X))) + F.soft_margin_loss(x, t(np.sign(X))),
+    "multi_margin_loss": lambda x, t: F.multi_margin_loss(x, t([0, 5, 3, 2]), p=2, weight=t(X[0])),
+    "multilabel_soft_margin_loss": lambda x, t: F.multilabel_soft_margin_loss(x, t((X > 0) * 1.0)),
+    "triplet_margin_loss": lambda x, t: F.triplet_margin_loss(x, t(PROBABILITIES), t(X[::-1].copy()), margin=5, swap=True),
+    "nll of counts": lambda x, t: F.poisson_nll_loss(x, t(np.round(X**2)), full=True),
+    "nll of measurements": lambda x, t: F.gaussian_nll_loss(x, t(X[::-1].copy()), t(PROBABILITIES[:, 0]), full=True),
     "activations": lambda x, t: F.celu(F.selu(x)) + F.mish(F.silu(x)) + F.hardswish(x) + F.logsigmoid(x) + F.threshold(x, 0.1, 0.3),
     "shrinks": lambda x, t: F.softshrink(x) + F.hardshrink(x) + F.tanhshrink(x) + F.softsign(x) + F.relu6(x),
     "glu and prelu": lambda x, t: F.prelu(F.glu(x), t([0.1, 0.2, 0.3])),
@@ -69,6 +77,20 @@ def test_modules():
     table = nn.Embedding(5, 3, max_norm=0.5).cuda()
     rows = table(tinyrnn.tensor([1, 1, 4], device="cuda"))
     assert (rows.norm(dim=1) < 0.5001).all() and rows.is_cuda
+
+
+def test_adaptive_softmax():
+    layer = nn.AdaptiveLogSoftmaxWithLoss(6, 9, [2, 5], div_value=2, dtype=tinyrnn.float64)
+    seen = []
+    for device in ("cpu", "cuda"):
+        layer.to(device).zero_grad()
+        output, loss = layer(x := tinyrnn.tensor(X, device=device), tinyrnn.tensor([8, 0, 3, 7], device=device))
+        loss.backward()
+        assert loss.device == x.device
+        results = [output, layer.log_prob(x), layer.predict(x), *(p.grad for p in layer.parameters())]
+        seen.append([r.detach().cpu().numpy() for r in results])
+    for here, there in zip(*seen):
+        np.testing.assert_allclose(there, here, rtol=1e-11, atol=1e-11)
 
 
 def test_drawing():

@@ -58,3 +58,14 @@ def test_a_parameter_that_is_not_contiguous_goes_alone(make, monkeypatch):
     launched.clear()
     path(make, "cuda")
     assert launched == [2] * 8
+
+
+def test_averages_stay_where_the_model_is():
+    net = tinyrnn.nn.Sequential(tinyrnn.nn.Linear(2, 3), tinyrnn.nn.BatchNorm1d(3)).cuda()
+    room = optim.swa_utils
+    for average in (room.AveragedModel(net), room.AveragedModel(net, device="cuda", avg_fn=room.get_ema_avg_fn(0.9))):
+        for _ in range(3):
+            average.update_parameters(net)
+        room.update_bn([tinyrnn.ones(4, 2)], average, device="cuda")
+        assert average.module[0].weight.is_cuda and (average.module[0].weight - net[0].weight).abs().max() < 1e-6
+        assert average.n_averaged == 3 and average(tinyrnn.ones(4, 2, device="cuda")).is_cuda

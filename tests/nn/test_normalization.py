@@ -117,14 +117,6 @@ def test_of_nothing():
     assert nn.BatchNorm1d(3)(tinyrnn.zeros(0, 3)).shape == nn.LayerNorm(3)(tinyrnn.zeros(0, 3)).shape == (0, 3)
 
 
-def test_a_result_changed_in_place_is_noticed():
-    x = tinyrnn.randn(2, 3, requires_grad=True)
-    y = F.layer_norm(x, 3)
-    y.mul_(2)
-    with pytest.raises(RuntimeError, match=r"in-place|in place"):
-        y.sum().backward()
-
-
 def test_far_from_zero():
     """The variance is that of what is left when the mean is gone: no digits are lost to a large mean."""
     x = both(np.random.default_rng(0).standard_normal((50, 4)) + 1e6)

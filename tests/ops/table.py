@@ -34,14 +34,16 @@ class Library:
 
 def tinyrnn_library(device: str = "cpu") -> Library:
     from functools import partial
+    from importlib import import_module
+    from pkgutil import iter_modules
 
     import tinyrnn
-    from tinyrnn import backend
-    from tinyrnn.ops import arrange, elementwise, index, linalg, losses, maths, memory, normalize, reduce, shape, statistics, windows
+    from tinyrnn import backend, ops
+    from tinyrnn.ops import memory
     from tinyrnn.ops import rows as rows_
     from tinyrnn.tensor import inplace
 
-    rooms = (tinyrnn, elementwise, index, linalg, losses, reduce, shape, inplace, arrange, maths, memory, statistics, normalize, windows)
+    rooms = (tinyrnn, *(import_module(f"tinyrnn.ops.{found.name}") for found in iter_modules(ops.__path__)), inplace)
     moved = lambda name: lambda x, rows, **options: getattr(rows_, name)(x, rows=backend.as_library_of(x.array, rows), **options)
     return Library(*rooms, tensor=partial(tinyrnn.tensor, device=device), move=memory.move, pick=moved("pick"), place=moved("place"))
 
@@ -65,6 +67,7 @@ def torch_library() -> Library:
         embedding_rows=lambda weight, ids: functional.embedding(ids, weight),
         expand_as_reduced=lambda x, shape, dim, keepdim: (x if keepdim else x.unsqueeze(dim)).expand(shape),
         binary_nll=lambda p, q: functional.binary_cross_entropy(p, q, reduction="none"),
+        ctc_nll=lambda x, labels, lengths, counts, blank: functional.ctc_loss(x, labels, lengths, counts, blank, reduction="none"),
         softmax_nll=lambda scores, targets: functional.cross_entropy(scores, targets, reduction="none"),
         standardize=lambda x, dims, eps: (x - x.mean(dims, True)) / (x.var(dims, correction=0, keepdim=True) + eps).sqrt(),
         windows=lambda x, size, step, dilation, count: x.unfold(-1, dilation * (size - 1) + 1, step)[..., :count, ::dilation],
@@ -964,6 +967,19 @@ def softmax_nll(d: Draw) -> Case:
     rows, classes = d.int(1, 3), d.int(1, 4)
     targets = d.ints((rows,), 0, classes - 1)
     return Case(lambda t, scores: t.softmax_nll(scores, t.tensor(targets)), [d.array((rows, classes))])
+
+
+@op
+def ctc_nll(d: Draw) -> Case:
+    N, S, C = d.int(1, 2), d.int(1, 2), d.int(2, 3)
+    counts = d.ints((N,), 0, S)
+    labels = d.ints((N, S), 1, C - 1) * (np.arange(S) < counts[:, None])
+    T, lengths = 2 * S + 1, 2 * S + d.ints((N,), 0, 1)  # long enough to say them
+
+    def call(t: Any, x: Any) -> Any:  # the gradient is that of log-probabilities that come from scores
+        return t.ctc_nll(t.log_softmax(x, 2), *map(t.tensor, (labels, lengths, counts)), blank=0)
+
+    return Case(call, [d.array((T, N, C))])
 
 
 @op

@@ -88,6 +88,7 @@ KINKS = [
     ("t.tanh(x)", [-800.0, 0.0, 800.0, -inf, nan]),
     ("t.abs(x)", [-1.0, 0.0, nan]),
     ("t.sign(x)", [-1.0, 0.0, inf]),
+    ("t.nan_to_num(x.round() / x.round())", [0.3, 1.5]),
     ("t.sqrt(x)", [0.0, -1.0, inf]),
     ("t.rsqrt(x)", [0.0, -1.0, inf]),
     ("t.log(x)", [0.0, -1.0, inf]),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import tinyrnn
 from tinyrnn import optim
-from tinyrnn.optim import optimizer as optimizer_module
+from tinyrnn.optim import equations
 
 golden = runpy.run_path(str(Path(__file__).with_name("golden.py")))
 descend, parameters, starts = golden["descend"], golden["parameters"], golden["starts"]
@@ -204,7 +204,7 @@ def test_blocks_make_no_difference(name, monkeypatch):
     drawn = {"SGD": {"momentum": 0.9}, "Adam": {"amsgrad": True}, "RMSprop": {"momentum": 0.9, "centered": True}}.get(name, {})
     results = []
     for size in (8, 24, 10**6):
-        monkeypatch.setattr(optimizer_module, "BLOCK_BYTES", size)
+        monkeypatch.setattr(equations, "BLOCK_BYTES", size)
         optimizer, params = make(tinyrnn, name, starts(), with_options(name, lr=0.1, weight_decay=0.1, maximize=True, **drawn))
         *_, last = descend(optimizer, params, steps=6)
         results.append(np.concatenate([a.ravel() for a in last]))

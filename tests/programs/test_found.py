@@ -46,6 +46,22 @@ def test_a_group_is_the_dict_that_was_given(torch):
     assert repr(scheduler.get_last_lr()) == "[5]"
 
 
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("options", [{}, {"batch_first": True}, {"num_layers": 2}, {"bidirectional": True}], ids=str)
+def test_a_state_can_be_detached_and_changed_in_place(torch, name, options):
+    layer = getattr(torch.nn, name)(2, 3, **options)
+    x, state = torch.ones(4, 4, 2), None
+    for _ in range(2):
+        output, state = layer(x, state)
+        output.sum().backward()
+        for s in state if isinstance(state, tuple) else (state,):
+            s.detach_()
+            assert s.is_leaf and not s.requires_grad
+    before = output.detach().clone()
+    (state[0] if isinstance(state, tuple) else state).zero_()
+    assert torch.equal(output, before)
+
+
 @pytest.mark.parametrize("name", ["max", "min", "sort", "topk", "median", "mode", "kthvalue", "cummax", "cummin"])
 def test_pairs_print_as_pytorchs(name):
     torch = pytest.importorskip("torch")

@@ -61,7 +61,7 @@ class _Operation:
     """A :class:`Function` as the engine sees it: what ``engine.walk`` asks of a primitive."""
 
     joint_needs, variadic, elementwise, takes_none = False, False, True, True
-    definition = None
+    definition = keep = None
     arguments = ()
 
     def __init__(self, function: type[Function]) -> None:

@@ -40,13 +40,27 @@ def integer_interval(lower_bound: int, upper_bound: int) -> Constraint:
     return Constraint(text, lambda x: (x % 1 == 0) & (lower_bound <= x) & (x <= upper_bound))
 
 
+def independent(base_constraint: Constraint, reinterpreted_batch_ndims: int) -> Constraint:
+    """A condition on all elements of the last axes."""
+
+    def holds(x: Tensor) -> Tensor:
+        y = base_constraint.check(x)
+        for _ in range(reinterpreted_batch_ndims):
+            y = y.all(-1)
+        return y
+
+    return Constraint(f"IndependentConstraint({base_constraint!r}, {reinterpreted_batch_ndims})", holds)
+
+
 def _number(bound: Any) -> Any:
     return bound.tolist() if isinstance(bound, Tensor) else bound
 
 
 real = Constraint("Real()", lambda x: x == x)  # which nan is not
-real_vector = Constraint("IndependentConstraint(Real(), 1)", lambda x: (x == x).all(-1))
+real_vector = independent(real, 1)
 boolean = Constraint("Boolean()", lambda x: (x == 0) | (x == 1))
 positive = greater_than(0.0)
+nonnegative = Constraint("GreaterThanEq(lower_bound=0.0)", lambda x: x >= 0)
+one_hot = Constraint("OneHot()", lambda x: ((x == 0) | (x == 1)).all(-1) & (x.sum(-1) == 1))
 unit_interval = interval(0.0, 1.0)
 simplex = Constraint("Simplex()", lambda x: (x >= 0).all(-1) & ((x.sum(-1) - 1).abs() < 1e-6))

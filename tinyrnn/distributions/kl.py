@@ -8,7 +8,9 @@ from ..tensor import Tensor
 from .bernoulli import Bernoulli
 from .categorical import Categorical
 from .distribution import Distribution, inside
+from .mixture import Independent
 from .normal import Normal
+from .one_hot_categorical import OneHotCategorical
 
 
 def _categorical(p: Any, q: Any) -> Tensor:
@@ -25,7 +27,19 @@ def _normal(p: Any, q: Any) -> Tensor:
     return 0.5 * (ratio + ((p.loc - q.loc) / q.scale) ** 2 - 1 - ratio.log())
 
 
-_KNOWN = {Categorical: _categorical, Bernoulli: _bernoulli, Normal: _normal}
+def _independent(p: Any, q: Any) -> Tensor:
+    if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
+        raise NotImplementedError
+    return p._sum(kl_divergence(p.base_dist, q.base_dist))
+
+
+_KNOWN = {
+    Categorical: _categorical,
+    OneHotCategorical: _categorical,
+    Bernoulli: _bernoulli,
+    Normal: _normal,
+    Independent: _independent,
+}
 
 
 def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
@@ -36,7 +50,7 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     tensor(0.5000)
 
     Raises:
-        NotImplementedError: for other pairs than two Categorical, two Bernoulli or two Normal.
+        NotImplementedError: for other pairs than two Categorical, OneHotCategorical, Bernoulli or Normal, or two Independent of these.
     """
     for kind, formula in _KNOWN.items():
         if isinstance(p, kind) and isinstance(q, kind):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ..creation import randn
-from ..ops.elementwise import erf
+from ..ops.activations import erf
 from ..tensor import Tensor
 from . import constraints
 from .distribution import Distribution, broadcast_all

@@ -22,7 +22,7 @@ from .gradients import backward, grad
 from .graph import Node, Traced, describe, label, register_row_class, register_tensor_class, wrap
 from .modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, modes, no_grad, set_grad_enabled
 from .record import Primitive, primitive, provides
-from .spelling import spellings
+from .spelling import need_tensors, spellings
 
 __all__ = [
     "Node",
@@ -40,6 +40,7 @@ __all__ = [
     "is_inference_mode_enabled",
     "label",
     "modes",
+    "need_tensors",
     "no_grad",
     "primitive",
     "provides",

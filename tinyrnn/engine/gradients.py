@@ -23,7 +23,7 @@ def _first_gradients(outputs: list, given: Any) -> list[Array]:
         if not output.requires_grad:
             raise RuntimeError(
                 f"element {k} of tensors does not require grad and does not have a grad_fn: no parameter took part in "
-                "making it, or it was made under no_grad()"
+                "making it, it was made under no_grad(), or .detach(), .item() or argmax() cut its history off"
             )
         if g is None:
             if output.array.size != 1:

@@ -83,7 +83,7 @@ def wrap(array: Array, node: Node | None = None, index: int = 0) -> Any:
     """A tensor around an array (or around rows), made by output ``index`` of ``node``."""
     if isinstance(array, Rows):
         return _row_class.of(array)  # type: ignore[attr-defined]
-    t = _tensor_class.__new__(_tensor_class)
+    t = object.__new__(_tensor_class)  # its __new__ would only add what follows
     t.array = np.asarray(array) if isinstance(array, np.generic) else array
     t.version = [0]
     if node is not None:

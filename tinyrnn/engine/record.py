@@ -22,6 +22,7 @@ class Primitive:
     """A differentiable function of raw arrays. Made by the decorator :func:`primitive`."""
 
     takes_none = False  # its rule handles outputs without a gradient, and may return none for an argument
+    keep: Callable | None = None  # takes a node about to lose its outputs to an in-place change, and copies what backward needs of them
 
     def __init__(self, forward: Callable, elementwise: bool, floating: bool, view: bool, saves: bool) -> None:
         functools.update_wrapper(self, forward)
@@ -189,9 +190,12 @@ class Primitive:
         mixed = numbers = False
         for k in self.promoted:
             a = args[k]
-            if isinstance(a, np.generic):  # NumPy's scalars count as Python's numbers
+            if isinstance(a, Traced):
+                d = a.array.dtype
+            elif isinstance(a, np.generic):  # NumPy's scalars count as Python's numbers
                 return self._promote(tuple(x.item() if isinstance(x, np.generic) else x for x in args))
-            d = a.array.dtype if isinstance(a, Traced) else getattr(a, "dtype", None)
+            else:
+                d = getattr(a, "dtype", None)
             if d is None:
                 numbers = True
             elif first is None:

@@ -1,4 +1,4 @@
-"""PyTorch's other ways to spell a call: ``axis=`` for ``dim=``, ``out=``, and markers of memory that there is one kind of here."""
+"""How functions are called: PyTorch's other spellings (``axis=`` for ``dim=``, ``out=``), and what is said of wrong arguments."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import dtypes
+from .graph import Traced
 from .modes import modes
 
 _NUMPYS = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
@@ -28,11 +29,23 @@ def spellings(function: Callable) -> Callable:
             return function(*args, **options)
         except AttributeError:
             if args and isinstance(args[0], (int, float, str, list, tuple, type(None))) and "input" in names:
-                got = type(args[0]).__name__
-                raise TypeError(f"{function.__name__}(): argument 'input' (position 1) must be Tensor, not {got}") from None
+                need_tensors(function.__name__, input=args[0])
             raise
 
     return call
+
+
+def need_tensors(function: str, **given: Any) -> None:
+    """Refuse what is no tensor, by its name."""
+    for name, x in given.items():
+        if not isinstance(x, Traced):
+            got = type(x).__name__
+            advice = "make one with tinyrnn.tensor"
+            if got == "tuple":
+                advice = "a recurrent layer returns a pair, the output and the last state: output, state = layer(x)"
+            elif isinstance(x, tuple):
+                advice = "of a PackedSequence take x.data, or unpack it with pad_packed_sequence"
+            raise TypeError(f"{function}(): argument '{name}' must be Tensor, not {got}: {advice}") from None
 
 
 def respelt(function: Callable, names: frozenset[str], args: tuple, options: dict[str, Any]) -> Any:

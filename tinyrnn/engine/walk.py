@@ -214,6 +214,8 @@ def pull(node: Node, g: Any, create_graph: bool) -> list:
     for name, _, version, saved in node.versions:
         if version[0] != saved:
             raise RuntimeError(_stale_message(node, name, version[0], saved))
+    if isinstance(g, np.generic):  # NumPy makes scalars of 0-d arrays; rules write into what they get, and a scalar has no views
+        g = np.asarray(g)
     if create_graph and node.op.definition is not None:
         return _pull_definition(node, g)
     values = _traced_values(node) if create_graph else node.values

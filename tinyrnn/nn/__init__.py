@@ -1,4 +1,8 @@
-"""Modules, losses and their functions, by PyTorch's names."""
+"""Modules, losses and their functions, by PyTorch's names.
+
+Reading order: ``module.py``, ``cells.py`` (recurrent cells, as equations), ``rnn.py`` (layers of them over sequences),
+``fused.py`` (how autograd meets :mod:`tinyrnn.sequence`); the other modules call ``functional/``.
+"""
 
 from ..names import missing_from
 from ..tensor import Parameter
@@ -31,6 +35,7 @@ from .activations import (
     Tanhshrink,
     Threshold,
 )
+from .adaptive import AdaptiveLogSoftmaxWithLoss
 from .attention import MultiheadAttention
 from .cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
@@ -57,13 +62,22 @@ from .losses import (
     BCEWithLogitsLoss,
     CosineEmbeddingLoss,
     CrossEntropyLoss,
+    CTCLoss,
+    GaussianNLLLoss,
+    HingeEmbeddingLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
     MarginRankingLoss,
     MSELoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
     NLLLoss,
+    PoissonNLLLoss,
     SmoothL1Loss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
 )
 from .module import Module
 from .normalization import BatchNorm1d, GroupNorm, InstanceNorm1d, LayerNorm, RMSNorm
@@ -83,6 +97,7 @@ __all__ = [
     "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AlphaDropout",
     "AvgPool1d",
@@ -90,6 +105,7 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "Bilinear",
+    "CTCLoss",
     "CircularPad1d",
     "ConstantPad1d",
     "Conv1d",
@@ -104,11 +120,13 @@ __all__ = [
     "EmbeddingBag",
     "Flatten",
     "GRUCell",
+    "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
     "InstanceNorm1d",
@@ -128,6 +146,8 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
     "PReLU",
@@ -135,6 +155,7 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "PoissonNLLLoss",
     "RMSNorm",
     "RNNBase",
     "RNNCell",
@@ -147,6 +168,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softmin",
     "Softplus",
@@ -160,6 +182,8 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "Unflatten",
     "ZeroPad1d",
     "definition",

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ..creation import empty
 from ..engine import label
-from ..ops.elementwise import relu, sigmoid, tanh
+from ..ops.activations import relu, sigmoid, tanh
 from ..ops.linalg import linear
 from ..ops.shape import chunk
 from ..tensor import Parameter, Tensor
@@ -108,7 +108,8 @@ def state_tensors(module: Any, hx: Any) -> tuple[Tensor, ...]:
     pair = module.states == 2
     given = tuple(hx) if pair and isinstance(hx, (tuple, list)) else (hx,)
     if len(given) != module.states or not all(isinstance(s, Tensor) for s in given):
-        raise RuntimeError(f"{type(module).__name__}: expected the state as {'a pair (h, c)' if pair else 'one tensor h'}")
+        got = f"{type(hx).__name__} of {len(hx)}" if isinstance(hx, (tuple, list)) else type(hx).__name__
+        raise RuntimeError(f"{type(module).__name__}: expected the state as {'a pair (h, c)' if pair else 'one tensor h'}, got a {got}")
     return given
 
 

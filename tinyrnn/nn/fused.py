@@ -108,6 +108,12 @@ def _recurrent_gradient(da: Array, saved: Any) -> Array:
     return matmul(da.T, saved.steps.before(saved.h))
 
 
+def _keep(node: Any) -> None:
+    """The states are the outputs, whose memory a program may change (``output *= mask``): backward gets a copy."""
+    saved = node.values["saved"]
+    node.values["saved"] = saved._replace(h=saved.h.copy())
+
+
 # -- Elman --
 
 
@@ -180,3 +186,7 @@ def _(g, x, h0, w_ih, w_hh, b_ih, b_hh, reset_after, y, saved, needs):
 @gru_layer.defined_by
 def _(x, h0, w_ih, w_hh, b_ih, b_hh, reset_after=True, steps=None):
     return run_steps(gru_step if reset_after else gru_reset_before_step, x, (h0,), w_ih, b_ih, Weights(w_hh, b_hh), steps)
+
+
+for _layer in (rnn_layer, lstm_layer, gru_layer):
+    _layer.keep = _keep

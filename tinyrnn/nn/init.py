@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import as_library_of
 from ..engine import no_grad
 from ..names import missing_from
 from ..random import Generator, draw
@@ -22,27 +21,16 @@ def _fill(tensor: Tensor, values: Any) -> Tensor:
         return tensor.copy_(values)
 
 
-def _refuse_integers(op: str, tensor: Tensor) -> None:
-    if not tensor.is_floating_point():
-        raise NotImplementedError(f'"{op}" not implemented for {tensor.dtype}: only floating tensors can be drawn')
-
-
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform numbers in [a, b)."""
-    _refuse_integers("uniform_", tensor)
-    if a > b:
-        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
-    u = draw("uniform", tensor.shape, tensor.array.dtype, generator)
-    return _fill(tensor, as_library_of(tensor.array, u * (b - a) + a))
+    with no_grad():
+        return tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal numbers."""
-    _refuse_integers("normal_", tensor)
-    if std < 0:
-        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
-    z = draw("normal", tensor.shape, tensor.array.dtype, generator)
-    return _fill(tensor, as_library_of(tensor.array, z * std + mean))
+    with no_grad():
+        return tensor.normal_(mean, std, generator=generator)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

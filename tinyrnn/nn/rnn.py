@@ -149,7 +149,8 @@ class RNNBase(Module):
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         if not isinstance(input, Tensor):
-            raise AttributeError(f"{type(self).__name__}: expected a Tensor or a PackedSequence, got {type(input).__name__}")
+            got = type(input).__name__
+            raise AttributeError(f"{type(self).__name__}: expected a Tensor or a PackedSequence, got {got}; make one with tinyrnn.tensor")
         batched = input.ndim == 3
         if input.ndim not in (2, 3):
             raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.ndim}D instead")
@@ -188,9 +189,10 @@ class RNNBase(Module):
                 f"The axes of the input are {axes}."
             )
         if input.dtype != self.weight_ih_l0.dtype:
+            other = f"the model: model.to({input.dtype})" if input.is_floating_point() else "look ids up in an nn.Embedding first"
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({self.weight_ih_l0.dtype}). Convert the input: "
-                f"x.to({self.weight_ih_l0.dtype}), or the model: model.to({input.dtype})"
+                f"x.to({self.weight_ih_l0.dtype}), or {other}"
             )
 
     def _state(self, last: tuple[Tensor, ...], axes: str) -> Any:
@@ -217,7 +219,7 @@ class RNNBase(Module):
                 finals.append(tuple(final))
             x = directions[0] if len(directions) == 1 else cat(directions, -1)
         if len(finals) == 1:
-            return x, tuple(unsqueeze(s, dim=0) for s in finals[0])  # a view: no launch on a GPU
+            return x, tuple(_own(unsqueeze(s, dim=0)) for s in finals[0])  # a view: no launch on a GPU
         return x, tuple(stack(parts) for parts in zip(*finals))
 
     def _weights(self, suffix: str) -> list[Any]:
@@ -291,6 +293,12 @@ class RNNBase(Module):
         defaults = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
         shown += [f"{name}={getattr(self, name)}" for name, default in defaults.items() if getattr(self, name) != default]
         return ", ".join(shown)
+
+
+def _own(view: Tensor) -> Tensor:
+    """A view of what nobody else holds stands for itself: it can be changed, and ``h_n.detach_()`` cuts it off."""
+    view.base, view.steps, view.version = None, (), [0]
+    return view
 
 
 def _refuse_projection(proj_size: int) -> None:

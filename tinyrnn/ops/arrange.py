@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..backend import to_host, xp_of
-from ..engine import Traced, primitive, spellings, wrap
+from ..engine import Traced, need_tensors, primitive, spellings, wrap
 from .index import getitem
 from .shape import _normal, cat, expand, narrow, permute, repeat, reshape, stack, transpose, unsqueeze
+from .windows import windows
 
 
 def t(input: Any) -> Any:
@@ -29,15 +31,16 @@ def swapaxes(input: Any, axis0: int, axis1: int) -> Any:
 
 def movedim(input: Any, source: Any, destination: Any) -> Any:
     """The axes ``source`` moved to the places ``destination``; the others keep their order. ``torch.movedim``."""
+    ndim = max(input.ndim, 1)
     sources, places = ([_normal(d, input.ndim) for d in ((x,) if isinstance(x, int) else x)] for x in (source, destination))
     if len(sources) != len(places):
         raise RuntimeError(f"movedim: Invalid source or destination dims: source has {len(sources)}, destination {len(places)}")
     if len(set(sources)) < len(sources) or len(set(places)) < len(places):
         raise RuntimeError(f"movedim: repeated dim in `source` {sources} or `destination` {places}")
-    order = [k for k in range(input.ndim) if k not in sources]
+    order = [k for k in range(ndim) if k not in sources]
     for place, d in sorted(zip(places, sources)):
         order.insert(place, d)
-    return permute(input, dims=tuple(order))
+    return permute(input, dims=tuple(order[: input.ndim]))
 
 
 def select(input: Any, dim: int, index: int) -> Any:
@@ -131,10 +134,9 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
         raise RuntimeError(f"maximum size for tensor at dimension {dimension} is {n} but size is {size}")
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
-    at = np.arange(0, n - size + 1, step)[:, None] + np.arange(size)
-    flat = input if input.ndim else reshape(input, shape=(1,))
-    windows = getitem(flat, (slice(None),) * d + (wrap(at),))
-    return movedim(windows, d + 1, -1) if input.ndim else windows[0]
+    if not input.ndim:
+        return reshape(input, shape=(1,)).narrow(0, 0, size)
+    return movedim(windows(movedim(input, d, -1), size=size, step=step, dilation=1, count=(n - size) // step + 1), -2, d)
 
 
 @spellings
@@ -152,6 +154,35 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple:
         edges = [0, *(builtins.min(builtins.max(c + n if c < 0 else c, 0), n) for c in cuts), n]
     pairs = itertools.pairwise(edges)
     return tuple(narrow(input, dim=d, start=start, length=builtins.max(stop - start, 0)) for start, stop in pairs)
+
+
+def _split_along(op: str, input: Any, how: Any, dim: int, least: int) -> tuple:
+    if input.ndim < least:
+        raise RuntimeError(f"{op} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions!")
+    if isinstance(how, Traced):
+        raise TypeError(f"{op}(): expected a number of pieces or a tuple of places, got a tensor: take .tolist()")
+    if isinstance(how, int) and (how < 1 or input.shape[dim] % how):
+        n = input.shape[dim]
+        raise RuntimeError(f"{op} attempted to split along dimension {dim}, but its size {n} is not divisible by the split_size {how}!")
+    return tensor_split(input, how, dim)
+
+
+@spellings
+def hsplit(input: Any, indices_or_sections: Any) -> tuple:
+    """So many equal pieces side by side, or cut at the given places: along axis 1, vectors along their only one. ``torch.hsplit``."""
+    return _split_along("hsplit", input, indices_or_sections, 0 if input.ndim == 1 else 1, 1)
+
+
+@spellings
+def vsplit(input: Any, indices_or_sections: Any) -> tuple:
+    """So many equal pieces one below the other, or cut at the given places. ``torch.vsplit``."""
+    return _split_along("vsplit", input, indices_or_sections, 0, 2)
+
+
+@spellings
+def dsplit(input: Any, indices_or_sections: Any) -> tuple:
+    """So many equal pieces along axis 2, or cut at the given places. ``torch.dsplit``."""
+    return _split_along("dsplit", input, indices_or_sections, 2, 3)
 
 
 # -- joining --
@@ -200,6 +231,21 @@ def dstack(tensors: Any) -> Any:
 def column_stack(tensors: Any) -> Any:
     """Vectors, and matrices, as columns beside each other. ``torch.column_stack``."""
     return cat([reshape(x, shape=(-1, 1)) if x.ndim < 2 else x for x in tensors], 1)
+
+
+def block_diag(*tensors: Any) -> Any:
+    """Matrices one after the other along the diagonal, and zeros; vectors count as rows. ``torch.block_diag``."""
+    need_tensors("block_diag", **{f"tensors[{k}]": x for k, x in enumerate(tensors)})
+    for k, x in enumerate(tensors):
+        if x.ndim > 2:
+            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {k} has {x.ndim} dimensions")
+    rows, before, width = [], 0, builtins.sum(x.shape[-1] if x.ndim else 1 for x in tensors)
+    for x in map(atleast_2d, tensors):
+        n, wide = x.shape
+        zeros = [wrap(xp_of(x.array).zeros((n, m), x.array.dtype)) for m in (before, width - before - wide)]
+        rows.append(cat([zeros[0], x, zeros[1]], 1))
+        before += wide
+    return cat(rows, 0) if rows else wrap(np.zeros((1, 0), dtypes.get_default_dtype().numpy))
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import Array, xp_of
-from ..engine import primitive, raw_of, wrap
+from ..engine import primitive, wrap
 from ..kernels import ctc as kernel
 from .elementwise import clamp, exp, where
 from .index import getitem, take_along_dim
@@ -29,7 +29,7 @@ def _states(labels: Array, blank: int, dtype: np.dtype) -> tuple[Array, Array]:
     states = xp.full((N, 2 * S + 1), blank, np.int64)
     states[:, 1::2] = labels
     barrier = xp.full(states.shape, -np.inf, dtype)
-    barrier[:, 2:][states[:, 2:] != states[:, :-2]] = 0
+    barrier[:, 2:] = xp.where(states[:, 2:] != states[:, :-2], 0, -np.inf)
     barrier[:, 1:2] = 0
     return states, barrier
 
@@ -101,10 +101,10 @@ def _(g, log_probs, labels, input_lengths, target_lengths, blank, saved):
 
 @ctc_nll.defined_by
 def _(log_probs, labels, input_lengths, target_lengths, blank):
-    lengths, lowest = raw_of(input_lengths), kernel.LOWEST  # in place of -inf, from which no gradient comes back but nan
+    lengths, lowest = input_lengths.array, kernel.LOWEST  # in place of -inf, from which no gradient comes back but nan
     xp = xp_of(lengths)
     T, N, _ = log_probs.shape
-    states, barrier = _states(raw_of(labels), blank, log_probs.array.dtype)
+    states, barrier = _states(labels.array, blank, log_probs.array.dtype)
     L = states.shape[1]
     emitted = take_along_dim(clamp(log_probs, min=lowest), wrap(xp.broadcast_to(states, (T, N, L))), dim=2)
     start = xp.full((N, L + 2), lowest, barrier.dtype)
@@ -115,7 +115,7 @@ def _(log_probs, labels, input_lengths, target_lengths, blank):
         stay, step, jump = (narrow(alpha[-1], dim=1, start=k, length=L) for k in (2, 1, 0))
         ways = stack([stay, step, where(wrap(barrier == 0), jump, lowest)])
         alpha.append(cat([outside, logsumexp(ways, dim=0) + emission], 1))
-    last = 2 * raw_of(target_lengths)[:, None] + xp.array([2, 1])
+    last = 2 * target_lengths.array[:, None] + xp.array([2, 1])
     ends = take_along_dim(getitem(stack(alpha), (wrap(lengths), wrap(xp.arange(N)))), wrap(last), dim=1)
     nats = -logsumexp(ends, dim=1)
     nats = where(nats < -lowest / 2, nats, np.inf)

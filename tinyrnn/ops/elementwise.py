@@ -1,4 +1,4 @@
-"""Primitives that work on each element alone: arithmetic, comparison, activations, choices.
+"""Primitives that work on each element alone: arithmetic, exponentials, choices.
 
 Arguments broadcast as in NumPy; the engine sums gradients back to each argument's shape.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..backend import error_function, is_array, xp_of
+from ..backend import is_array, xp_of
 from ..engine import Traced, primitive, provides, spellings
 from ..threads import sum_of_rows
 
@@ -99,7 +99,8 @@ def true_divide(input, other):
 
 
 true_divide.name = "div"  # what PyTorch calls its node
-true_divide.rule(input=lambda g, other: g / other, other=lambda g, other, y: -g * y / other)
+# The quotient is computed again rather than kept: programs mask scores in place after they have divided them.
+true_divide.rule(input=lambda g, other: g / other, other=lambda g, input, other: -g * (input / other) / other)
 
 
 @primitive(elementwise=True)
@@ -143,7 +144,7 @@ def sign(input):
 
 
 for _flat in (trunc, floor, ceil, round, sign):
-    _flat.rule(input=lambda g: g * 0)
+    _flat.rule(input=lambda g: where(False, g, 0.0))  # not g * 0: that is nan where g is infinite
 
 
 @spellings
@@ -300,93 +301,6 @@ sinh.rule(lambda g, input: g * cosh(input))
 cosh.rule(lambda g, input: g * sinh(input))
 
 
-# -- activations --
-
-
-@primitive(elementwise=True, floating=True)
-def tanh(input):
-    """Hyperbolic tangent.
-
-    >>> import tinyrnn
-    >>> tinyrnn.tanh(tinyrnn.tensor([0., 1.]))
-    tensor([0.0000, 0.7616])
-    """
-    return xp_of(input).tanh(input)
-
-
-tanh.rule(lambda g, y: g * (1 - y * y))
-
-
-@primitive(elementwise=True, floating=True)
-def sigmoid(input):
-    """``1 / (1 + exp(-input))``."""
-    return 1 / (1 + xp_of(input).exp(-input))
-
-
-sigmoid.rule(lambda g, y: g * (y * (1 - y)))
-
-
-@primitive(elementwise=True)
-def relu(input):
-    """The positive part; the gradient at 0 is 0."""
-    return xp_of(input).maximum(input, 0)
-
-
-relu.rule(lambda g, y: g * (y > 0))
-
-
-@primitive(elementwise=True)
-def leaky_relu(input, *, negative_slope=0.01):
-    """``input`` where positive, ``negative_slope * input`` elsewhere."""
-    return xp_of(input).where(input > 0, input, input * negative_slope)
-
-
-leaky_relu.rule(lambda g, input, negative_slope: where(input > 0, g, g * negative_slope))
-
-
-@primitive(elementwise=True)
-def elu(input, *, alpha=1.0):
-    """``input`` where positive, ``alpha * (exp(input) - 1)`` elsewhere."""
-    xp = xp_of(input)
-    return xp.where(input > 0, input, alpha * xp.expm1(xp.minimum(input, 0)))
-
-
-elu.rule(lambda g, input, alpha: where(input > 0, g, g * (alpha * exp(clamp(input, max=0)))))
-
-
-@primitive(elementwise=True)
-def softplus(input, *, beta=1.0, threshold=20.0):
-    """``log(1 + exp(beta * input)) / beta``, a smooth relu; linear above ``threshold``."""
-    xp = xp_of(input)
-    scaled = input * beta
-    return xp.where(scaled > threshold, input, xp.log1p(xp.exp(xp.minimum(scaled, threshold))) / beta)
-
-
-softplus.rule(lambda g, input, beta, threshold: g * where(input * beta > threshold, 1.0, sigmoid(clamp(input * beta, max=threshold))))
-
-
-@primitive(elementwise=True, floating=True)
-def erf(input):
-    """The error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t * t)`` from 0 to ``input``."""
-    return error_function(input)
-
-
-erf.rule(lambda g, input: g * (2 / math.sqrt(math.pi) * exp(-input * input)))
-
-
-def gelu(input: Any, approximate: str = "none") -> Any:
-    """``input`` times the probability that a standard normal number is below it; ``approximate="tanh"`` is cheaper.
-
-    Hendrycks and Gimpel, 2016. ``torch.nn.functional.gelu``.
-    """
-    if approximate == "tanh":
-        inner = math.sqrt(2 / math.pi) * (input + 0.044715 * input * input * input)
-        return 0.5 * input * (1 + tanh(inner))
-    if approximate != "none":
-        raise RuntimeError(f"approximate argument must be either none or tanh, not {approximate!r}")
-    return 0.5 * input * (1 + erf(input * math.sqrt(0.5)))
-
-
 # -- choices --
 
 
@@ -490,102 +404,3 @@ def clamp_min(input: Any, min: Any) -> Any:
 def clamp_max(input: Any, max: Any) -> Any:
     """``input``, or ``max`` where that is smaller. ``torch.clamp_max``."""
     return clamp(input, None, max)
-
-
-# -- comparison (no gradient) --
-
-
-@primitive(elementwise=True)
-def eq(input, other):
-    """Element by element, whether equal."""
-    return input == other
-
-
-@primitive(elementwise=True)
-def ne(input, other):
-    """Element by element, whether unequal."""
-    return input != other
-
-
-@primitive(elementwise=True)
-def lt(input, other):
-    """Element by element, whether less."""
-    return input < other
-
-
-@primitive(elementwise=True)
-def le(input, other):
-    """Element by element, whether less or equal."""
-    return input <= other
-
-
-@primitive(elementwise=True)
-def gt(input, other):
-    """Element by element, whether greater."""
-    return input > other
-
-
-@primitive(elementwise=True)
-def ge(input, other):
-    """Element by element, whether greater or equal."""
-    return input >= other
-
-
-@primitive(elementwise=True)
-def logical_not(input):
-    """Whether zero (false)."""
-    return xp_of(input).logical_not(input)
-
-
-@primitive(elementwise=True)
-def logical_and(input, other):
-    """Whether both are non-zero."""
-    return xp_of(input).logical_and(input, other)
-
-
-@primitive(elementwise=True)
-def logical_or(input, other):
-    """Whether either is non-zero."""
-    return xp_of(input).logical_or(input, other)
-
-
-@primitive(elementwise=True)
-def bitwise_and(input, other):
-    """``input & other`` of integers or booleans."""
-    return input & other
-
-
-@primitive(elementwise=True)
-def bitwise_or(input, other):
-    """``input | other`` of integers or booleans."""
-    return input | other
-
-
-@primitive(elementwise=True)
-def bitwise_xor(input, other):
-    """``input ^ other`` of integers or booleans."""
-    return input ^ other
-
-
-@primitive(elementwise=True)
-def bitwise_not(input):
-    """``~input`` of integers or booleans."""
-    return ~input
-
-
-@primitive(elementwise=True)
-def isnan(input):
-    """Whether not a number."""
-    return xp_of(input).isnan(input)
-
-
-@primitive(elementwise=True)
-def isinf(input):
-    """Whether infinite."""
-    return xp_of(input).isinf(input)
-
-
-@primitive(elementwise=True)
-def isfinite(input):
-    """Whether neither infinite nor not a number."""
-    return xp_of(input).isfinite(input)

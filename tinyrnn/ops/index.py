@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import as_library_of, is_array, scatter_add, to_host, xp_of
-from ..engine import Traced, primitive, spellings
+from ..engine import Traced, need_tensors, primitive, spellings
 from ..kernels.rows import take as take_rows
 from ..rows import SMALL_TABLE, Rows, add_rows
 from .elementwise import broadcast_to, refuse_non_mask, sum_to
@@ -398,10 +398,7 @@ def embedding_rows(weight: Any, ids: Any) -> Any:
 
 @primitive
 def _one_hot(input, *, num_classes):
-    y = xp_of(input).zeros((*input.shape, num_classes), np.int64)
-    xp = xp_of(input)
-    y.reshape(-1, num_classes)[xp.arange(input.size), input.reshape(-1)] = 1
-    return y
+    return (input[..., None] == xp_of(input).arange(num_classes)).astype(np.int64)
 
 
 def one_hot(tensor: Any, num_classes: int = -1) -> Any:
@@ -413,11 +410,15 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
             [0, 0, 1]])
 
     Raises:
-        RuntimeError: a class is negative or not below ``num_classes``.
+        RuntimeError: a class is negative or not below ``num_classes``. On a GPU nobody looks if that is given, since the
+            host would have to wait: the row of such a class is zeros.
     """
+    need_tensors("one_hot", input=tensor)
     array = tensor.array
     if array.dtype.kind not in "iu":
         raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, got {tensor.dtype}")
+    if num_classes != -1 and xp_of(array) is not np:
+        return _one_hot(tensor, num_classes=num_classes)
     low, high = (int(array.min()), int(array.max())) if array.size else (0, -1)
     if num_classes == -1:
         if array.size == 0:

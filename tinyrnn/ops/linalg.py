@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
+import math
 import string
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .. import threads
+from .. import dtypes, threads
 from ..backend import as_library_of, to_host, xp_of
-from ..engine import primitive, spellings, wrap
+from ..engine import Traced, need_tensors, primitive, spellings, wrap
 from .arrange import diagonal
-from .elementwise import add, broadcast_to, mul, sum_to
+from .elementwise import add, broadcast_to, cast, mul, sum_to
 from .shape import expand, reshape, transpose, unsqueeze
 
 
@@ -104,14 +105,14 @@ def outer(input: Any, vec2: Any) -> Any:
 @primitive
 def _linear(input, weight, bias=None):
     """``input @ weight.T + bias``: (..., D), (O, D), (O,) to (..., O)."""
-    y = threads.matmul(input.reshape(-1, input.shape[-1]), weight.T)
+    y = threads.matmul(_rows(input), weight.T)
     if bias is not None:
         y += bias
     return y.reshape((*input.shape[:-1], weight.shape[0]))
 
 
 def _rows(x: Any) -> Any:
-    return reshape(x, shape=(-1, x.shape[-1]))
+    return x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 _linear.rule(
@@ -123,6 +124,8 @@ _linear.rule(
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """``input @ weight.T + bias``: (..., D), (O, D) and (O,) to (..., O). ``torch.nn.functional.linear``."""
+    if not (isinstance(input, Traced) and isinstance(weight, Traced)):
+        need_tensors("linear", input=input, weight=weight)
     if weight.ndim != 2 or (bias is not None and bias.ndim != 1):
         y = matmul(input, transpose(weight, dim0=0, dim1=-1) if weight.ndim > 1 else weight)
         return y if bias is None else y + bias
@@ -206,11 +209,17 @@ def einsum(equation: str, *operands: Any) -> Any:
         if len(term) != x.ndim:
             raise RuntimeError(f"einsum(): subscript '{term}' has {len(term)} indices, its operand has shape {tuple(x.shape)}")
         for letter, n in zip(term, x.shape):
-            if sizes.setdefault(letter, n) != n:
+            if sizes.get(letter, 1) == 1:
+                sizes[letter] = n
+            elif n not in (1, sizes[letter]):
                 raise RuntimeError(f"einsum(): index '{letter}' has size {sizes[letter]} in one place and {n} in another")
     for letter in result:
         if letter not in sizes:
             raise RuntimeError(f"einsum(): the result's index '{letter}' is in no operand of '{equation}'")
+    target = dtypes.result_type(*(x.array for x in operands))
+    operands = tuple(x if x.dtype.numpy == target else cast(x, dtype=target) for x in operands)
+    stretched = [tuple(sizes[letter] for letter in term) for term in inputs]
+    operands = tuple(x if tuple(x.shape) == shape else broadcast_to(x, shape=shape) for x, shape in zip(operands, stretched))
     return _einsum(*operands, subscripts=",".join(inputs) + "->" + result)
 
 

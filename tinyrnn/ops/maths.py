@@ -9,12 +9,8 @@ from typing import Any
 from .. import dtypes
 from ..backend import complementary_error_function, xp_of
 from ..engine import Primitive, Traced, primitive, spellings
-from .elementwise import abs, add, exp, isnan, le, log, mul, sub, true_divide, trunc, where
-
-
-def is_tensor(obj: Any) -> bool:
-    """Whether it is a tensor. ``torch.is_tensor``."""
-    return isinstance(obj, Traced)
+from .comparison import isnan
+from .elementwise import add, exp, log, mul, sub, true_divide, trunc, where
 
 
 def _pointwise(name: str, slope: Callable, summary: str, numpys: str = "") -> Primitive:
@@ -87,24 +83,6 @@ def fmod(input, other):
 fmod.rule(input=lambda g: g, other=lambda g, input, other: -g * trunc(input / other))
 
 
-@primitive(elementwise=True)
-def logical_xor(input, other):
-    """Whether exactly one of them is non-zero. ``torch.logical_xor``."""
-    return xp_of(input).logical_xor(input, other)
-
-
-@primitive(elementwise=True)
-def bitwise_left_shift(input, other):
-    """``input << other`` of integers. ``torch.bitwise_left_shift``."""
-    return input << other
-
-
-@primitive(elementwise=True)
-def bitwise_right_shift(input, other):
-    """``input >> other`` of integers. ``torch.bitwise_right_shift``."""
-    return input >> other
-
-
 @spellings
 def frac(input: Any) -> Any:
     """What is left without the whole part: ``input - trunc(input)``. ``torch.frac``."""
@@ -134,7 +112,7 @@ def logit(input: Any, eps: float | None = None) -> Any:
 @spellings
 def xlogy(input: Any, other: Any) -> Any:
     """``input * log(other)``, and 0 where ``input`` is 0. ``torch.xlogy``."""
-    nought = (input == 0) & ~isnan(other) if is_tensor(other) else input == 0
+    nought = (input == 0) & ~isnan(other) if isinstance(other, Traced) else input == 0
     return where(nought, 0.0, input * log(where(nought, 1.0, other)))
 
 
@@ -157,20 +135,8 @@ def positive(input: Any) -> Any:
 @spellings
 def float_power(input: Any, exponent: Any) -> Any:
     """``input ** exponent`` in double precision. ``torch.float_power``."""
-    base, exponent = (x.double() if is_tensor(x) else x for x in (input, exponent))
+    base, exponent = (x.double() if isinstance(x, Traced) else x for x in (input, exponent))  # type: ignore[attr-defined]
     return base**exponent
-
-
-@spellings
-def isposinf(input: Any) -> Any:
-    """Whether plus infinity. ``torch.isposinf``."""
-    return input == math.inf
-
-
-@spellings
-def isneginf(input: Any) -> Any:
-    """Whether minus infinity. ``torch.isneginf``."""
-    return input == -math.inf
 
 
 @spellings
@@ -182,40 +148,6 @@ def nan_to_num(input: Any, nan: float | None = 0.0, posinf: float | None = None,
     y = input.masked_fill(isnan(input), nan or 0.0)
     y = y.masked_fill(input == math.inf, limits.max if posinf is None else posinf)
     return y.masked_fill(input == -math.inf, limits.min if neginf is None else neginf)
-
-
-# -- near, or not --
-
-
-def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
-    """Element by element, whether ``|input - other| <= atol + rtol * |other|``. ``torch.isclose``.
-
-    Raises:
-        RuntimeError: the tensors differ in dtype.
-    """
-    if not is_tensor(other):
-        raise TypeError(f"isclose(): argument 'other' must be Tensor, not {type(other).__name__}")
-    if input.dtype != other.dtype:
-        raise RuntimeError(f"isclose: {input.dtype} did not match {other.dtype}")
-    same = input == other
-    if not input.dtype.is_floating_point:
-        input, other = input.double(), other.double()
-    if equal_nan:
-        same = same | (isnan(input) & isnan(other))
-    distance = abs(sub(input, other))
-    return same | (le(distance, atol + rtol * abs(other)) & (distance < math.inf))
-
-
-def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
-    """Whether all elements are close, as in :func:`isclose`. ``torch.allclose``."""
-    return bool(isclose(input, other, rtol, atol, equal_nan).all())
-
-
-def equal(input: Any, other: Any) -> bool:
-    """Whether two tensors have equal shapes and elements. ``torch.equal``."""
-    if not is_tensor(other):
-        raise TypeError(f"equal(): argument 'other' must be Tensor, not {type(other).__name__}")
-    return input.shape == other.shape and bool((input == other).all())
 
 
 # -- of three tensors --
@@ -244,6 +176,6 @@ def addcdiv(input: Any, *tensors: Any, value: Any = 1, tensor1: Any = None, tens
 def lerp(input: Any, end: Any, weight: Any) -> Any:
     """``weight`` of the way from ``input`` to ``end``. ``torch.lerp``."""
     for x in (end, weight):
-        if is_tensor(x) and x.dtype != input.dtype:
-            raise RuntimeError(f"lerp: expected dtype {input.dtype} for `end` and `weight`, but got {x.dtype}")
+        if isinstance(x, Traced) and x.dtype != input.dtype:  # type: ignore[attr-defined]
+            raise RuntimeError(f"lerp: expected dtype {input.dtype} for `end` and `weight`, but got {x.dtype}")  # type: ignore[attr-defined]
     return input + weight * (end - input)

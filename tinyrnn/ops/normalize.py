@@ -21,7 +21,7 @@ def standardize(input, *, dims, eps):
 
 
 @standardize.joint_rule
-def _(g, input, y, dims, saved):
+def _(g, y, dims, saved):
     # Mean and variance move with each element: of g, what would move them is taken away.
     d = g * y
     xp_of(g).multiply(y, _mean(d, dims), out=d)
@@ -29,6 +29,13 @@ def _(g, input, y, dims, saved):
     d -= _mean(g, dims)
     d *= saved
     return (d,)
+
+
+def _keep(node: Any) -> None:
+    node.values["y"] = node.values["y"].copy()
+
+
+standardize.keep = _keep
 
 
 @standardize.defined_by

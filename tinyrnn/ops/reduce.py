@@ -12,7 +12,7 @@ import numpy as np
 from .. import dtypes
 from ..backend import xp_of
 from ..engine import Traced, primitive, spellings
-from .elementwise import abs, broadcast_to, cast, exp, pow, sqrt, square, where
+from .elementwise import abs, broadcast_to, cast, exp, maximum, minimum, pow, sqrt, square, where
 from .index import take_along_dim
 from .shape import _normal, expand_as_reduced, flatten, flip, transpose, unsqueeze
 
@@ -180,11 +180,11 @@ def argmin(input, *, dim=None, keepdim=False):
 
 
 def _arg(which: str, input: Any, dim: int | None, keepdim: bool) -> Any:
-    if input.size == 0:
-        raise IndexError(f"{which}(): expected a tensor with elements, got shape {input.shape}")
     xp = xp_of(input)
     axes = None if dim is None else _axes(dim, input.ndim)
     dim = axes[0] if axes else None
+    if not (input.size if dim is None else input.shape[dim]):
+        raise IndexError(f"{which}(): expected something to choose from along dimension {dim}, got shape {input.shape}")
     found = getattr(xp, which)(input, axis=dim)
     if keepdim:
         found = xp.expand_dims(found, dim) if dim is not None else xp.reshape(found, (1,) * input.ndim)
@@ -204,7 +204,7 @@ def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
     values=tensor([5., 7.]),
     indices=tensor([1, 0]))
     """
-    return _extreme(amax, argmax, "maximum", input, dim, keepdim, other)
+    return _extreme(amax, argmax, maximum, input, dim, keepdim, other)
 
 
 @spellings
@@ -214,16 +214,14 @@ def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
 
     ``torch.min``.
     """
-    return _extreme(amin, argmin, "minimum", input, dim, keepdim, other)
+    return _extreme(amin, argmin, minimum, input, dim, keepdim, other)
 
 
-def _extreme(whole: Any, arg: Any, pairwise: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
-    from . import elementwise
-
+def _extreme(whole: Any, arg: Any, pairwise: Any, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
     if isinstance(dim, Traced):
         dim, other = None, dim
     if other is not None:
-        return getattr(elementwise, pairwise)(input, other)
+        return pairwise(input, other)
     if dim is None:
         return whole(input)
     at = arg(input, dim=dim, keepdim=True)
@@ -235,7 +233,9 @@ def _extreme(whole: Any, arg: Any, pairwise: str, input: Any, dim: Any, keepdim:
 def logsumexp(input, *, dim, keepdim=False):
     """``log(sum(exp(input)))`` over ``dim``, without overflow. ``torch.logsumexp``."""
     xp = xp_of(input)
-    top = input.max(axis=_axes(dim, input.ndim), keepdims=True)
+    if input.dtype.kind in "biu":
+        input = input.astype(dtypes.get_default_dtype().numpy)
+    top = input.max(axis=_axes(dim, input.ndim), keepdims=True) if input.size else input.sum(axis=_axes(dim, input.ndim), keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0)
     y = xp.log(xp.exp(input - top).sum(axis=_axes(dim, input.ndim), keepdims=True)) + top
     return y if keepdim else y.squeeze(axis=_axes(dim, input.ndim))
@@ -360,16 +360,25 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     values=tensor([9., 4.]),
     indices=tensor([1, 2]))
     """
-    if not 0 <= k <= input.shape[dim]:
-        raise RuntimeError(f"topk: k={k} is out of range, the axis has {input.shape[dim]} elements")
+    if not input.ndim and 0 <= k <= 1:
+        return ValuesIndices(*(x[0] if k else x[:0] for x in topk(input.reshape(1), k, 0, largest)))
+    n = input.shape[_normal(dim, input.ndim)] if input.ndim else 1
+    if not 0 <= k <= n:
+        raise RuntimeError(f"topk: selected index k out of range: k={k}, but axis {dim} has {n} elements")
     order = argsort(input, dim=dim, descending=largest).narrow(dim, 0, k)
     return ValuesIndices(take_along_dim(input, order, dim=dim), order)
 
 
+def _refuse_integers(name: str, input: Any) -> None:
+    if input.dtype.kind != "f":
+        raise NotImplementedError(f"{name}() is not implemented for {input.dtype}: it needs floating-point scores, x.float()")
+
+
 @primitive
 def _softmax(input, *, dim):
+    _refuse_integers("softmax", input)
     xp, axis = xp_of(input), _axes(dim, input.ndim)
-    y = xp.asarray(input - input.max(axis=axis, keepdims=True))
+    y = xp.asarray(input - input.max(axis=axis, keepdims=True)) if input.size else input.copy()
     xp.exp(y, out=y)
     y /= y.sum(axis=axis, keepdims=True)
     return y
@@ -382,8 +391,9 @@ def _(g, y, dim):
 
 @primitive
 def _log_softmax(input, *, dim):
+    _refuse_integers("log_softmax", input)
     xp, axis = xp_of(input), _axes(dim, input.ndim)
-    y = xp.asarray(input - input.max(axis=axis, keepdims=True))
+    y = xp.asarray(input - input.max(axis=axis, keepdims=True)) if input.size else input.copy()
     y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
     return y
 

@@ -136,7 +136,7 @@ def repeat(input: Any, sizes: tuple[int, ...]) -> Any:
 @primitive
 def flip(input, *, dims):
     """The order along each axis in ``dims`` reversed. ``torch.flip``."""
-    return xp_of(input).flip(input, dims).copy()
+    return xp_of(input).flip(input, dims).copy() if input.ndim else input.copy()
 
 
 flip.rule(lambda g, dims: flip(g, dims=dims))
@@ -152,6 +152,11 @@ def roll(input, *, shifts, dims=None):
 def _(g, shifts, dims):
     back = -shifts if isinstance(shifts, int) else tuple(-s for s in shifts)
     return roll(g, shifts=back, dims=dims)
+
+
+def _refuse_scalar(name: str, input: Any) -> None:
+    if not len(input.shape):
+        raise RuntimeError(f"{name}() cannot be applied to a 0-dim tensor: it has no axis to cut along")
 
 
 def _refuse_fewer_than_two_axes(name: str, input: Any) -> None:
@@ -283,6 +288,7 @@ _split.rule(lambda g, dim: cat(g, dim))
 @spellings
 def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
     """Pieces of a size (the last may be smaller), or of the sizes given, along an axis. ``torch.split``."""
+    _refuse_scalar("split", tensor)
     dim = _normal(dim, len(tensor.shape))
     n = tensor.shape[dim]
     if isinstance(split_size_or_sections, int):
@@ -302,13 +308,15 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
     """At most ``chunks`` pieces of equal size (the last may be smaller) along an axis. ``torch.chunk``."""
     if chunks < 1:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    _refuse_scalar("chunk", input)
     n = input.shape[_normal(dim, len(input.shape))]
-    return split(input, max(1, -(-n // chunks)), dim)
+    return split(input, max(1, -(-n // chunks)) if n else [0] * chunks, dim)
 
 
 @primitive(view=True)
 def narrow(input, *, dim, start, length):
     """``length`` slices along ``dim`` from ``start`` on, without copying. ``torch.narrow``."""
+    _refuse_scalar("narrow", input)
     dim = _normal(dim, input.ndim)
     n = input.shape[dim]
     begin = start + n if start < 0 else start

@@ -10,7 +10,8 @@ import numpy as np
 from .. import dtypes
 from ..backend import as_library_of, to_host, xp_of
 from ..engine import Traced, primitive, spellings, wrap
-from .elementwise import isnan, mul
+from .comparison import isnan
+from .elementwise import mul
 from .elementwise import where as _where
 from .index import getitem, take_along_dim
 from .maths import logaddexp
@@ -214,7 +215,7 @@ def quantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False, 
         raise NotImplementedError(f"quantile: interpolation={interpolation!r} is not here, only 'linear'")
     shares: Any = q if isinstance(q, Traced) else input.new_tensor(q)
     ndim = input.ndim
-    if dim is None:
+    if dim is None or not ndim:
         input, d = reshape(input, shape=(-1,)), 0
     else:
         d = _normal(dim, ndim)
@@ -226,7 +227,7 @@ def quantile(input: Any, q: Any, dim: int | None = None, keepdim: bool = False, 
     below, above = getitem(ordered, (*each, low.long())), getitem(ordered, (*each, at.ceil().long()))
     y = (below + share * (above - below)).movedim(d, 0)
     if keepdim:
-        y = y.unsqueeze(d + 1) if dim is not None else reshape(y, shape=(-1,) + (1,) * ndim)
+        y = y.unsqueeze(d + 1) if dim is not None and ndim else reshape(y, shape=(-1,) + (1,) * ndim)
     return y if shares.ndim else y[0]
 
 
@@ -323,6 +324,8 @@ def cummin(input: Any, dim: int) -> ValuesIndices:
 @spellings
 def diff(input: Any, n: int = 1, dim: int = -1) -> Any:
     """Differences of neighbours along ``dim``, ``n`` times. ``torch.diff``."""
+    if not input.ndim:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
     for _ in range(n):
         size = input.shape[_normal(dim, input.ndim)]
         length = size - 1 if size else 0

@@ -4,7 +4,7 @@ Reading order: ``optimizer.py`` (what all share), ``sgd.py``, ``adam.py``, then 
 """
 
 from ..names import missing_from
-from . import lr_scheduler
+from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
@@ -33,6 +33,7 @@ __all__ = [
     "RMSprop",
     "Rprop",
     "lr_scheduler",
+    "swa_utils",
 ]
 
 __getattr__ = missing_from(__name__)

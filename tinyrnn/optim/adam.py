@@ -8,7 +8,8 @@ from typing import Any
 
 from ..kernels.optimizers import adam
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, Prepared, State, buffer, check_betas, next_step, non_negative, rate
+from .equations import Group, Prepared, State, buffer, check_betas, next_step, non_negative, rate
+from .optimizer import Optimizer
 
 
 class Adam(Optimizer):

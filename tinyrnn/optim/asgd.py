@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, State, blocks, buffer, next_step, non_negative, rate, rounded
+from .equations import Group, State, blocks, buffer, next_step, non_negative, rate, rounded
+from .optimizer import Optimizer
 
 
 class ASGD(Optimizer):

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from ..backend import Array, quiet, xp_of
 from ..engine import enable_grad, wrap
 from ..tensor import Tensor
-from .optimizer import Optimizer, non_negative, rate
+from .equations import non_negative, rate
+from .optimizer import Optimizer
 
 
 class LBFGS(Optimizer):

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from ..backend import xp_of
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, State, blocks, buffer, check_betas, next_step, non_negative, rate, rounded
+from .equations import Group, State, blocks, buffer, check_betas, next_step, non_negative, rate, rounded
+from .optimizer import Optimizer
 
 
 class NAdam(Optimizer):

@@ -7,7 +7,8 @@ from math import sqrt
 
 from ..backend import xp_of
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, State, blocks, buffer, check_betas, next_step, non_negative, rate
+from .equations import Group, State, blocks, buffer, check_betas, next_step, non_negative, rate
+from .optimizer import Optimizer
 
 
 class RAdam(Optimizer):

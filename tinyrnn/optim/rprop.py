@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from ..backend import xp_of
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, State, blocks, buffer, next_step, non_negative, rate
+from .equations import Group, State, blocks, buffer, next_step, non_negative, rate
+from .optimizer import Optimizer
 
 
 class Rprop(Optimizer):

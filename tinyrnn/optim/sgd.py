@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from ..kernels.optimizers import sgd
 from ..tensor import Tensor
-from .optimizer import Group, Optimizer, Prepared, State, buffer, non_negative, rate
+from .equations import Group, Prepared, State, buffer, non_negative, rate
+from .optimizer import Optimizer
 
 
 class SGD(Optimizer):

@@ -90,16 +90,25 @@ def change(target: Any, op: Any, *args: Any, **options: Any) -> Any:
     return target
 
 
+def _keep_outputs(changed: Any, version: list) -> None:
+    """Where PyTorch's operation does not need its output for backward but ours does, let ours go on with a copy."""
+    node = changed.node
+    if node is not None and node.op.keep and any(v[0] == "y" and v[2] is version for v in node.versions):
+        node.op.keep(node)
+        node.versions = [v for v in node.versions if v[0] != "y"]
+
+
 def _write(target: Any, out: Any) -> None:
     node = out.node
     if node is not None:  # what this very operation saved of the old values stays valid: it keeps a copy
         for name, value in node.values.items():
-            if is_array(value) and xp_of(value).may_share_memory(value, target.array):
+            if value is target.array or (is_array(value) and xp_of(value).may_share_memory(value, target.array)):
                 node.values[name] = value.copy()
                 node.versions = [v for v in node.versions if v[0] != name]
+    base = target.base
+    _keep_outputs(target if base is None else base, target.version)
     if out.array is not target.array:
         target.array[...] = out.array
-    base = target.base
     target.version[0] += 1
     if not modes.grad_enabled:
         target._stamp = target.version[0]

@@ -45,8 +45,7 @@ def _data(data: Any, dtype: np.dtype) -> Array:
         raise TypeError("new(): invalid data type 'str'")
     if not hasattr(data, "dtype") and not hasattr(data, "__len__"):
         raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
-    array = np.asarray(data).astype(dtype) if xp_of(data) is np and isinstance(data, np.ndarray) else array_of(list(data), dtype, copy=True)
-    return array
+    return data.astype(dtype) if isinstance(data, np.ndarray) else array_of(list(data), dtype, copy=True)
 
 
 class LegacyType(type):

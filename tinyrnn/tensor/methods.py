@@ -12,7 +12,9 @@ from .. import dtypes
 from ..backend import is_array, xp_of
 from ..devices import device_of, lives_on, place
 from ..engine import Traced, wrap
+from ..ops import activations as ac
 from ..ops import arrange as ar
+from ..ops import comparison as cp
 from ..ops import elementwise as ew
 from ..ops import index as ix
 from ..ops import linalg as la
@@ -56,25 +58,25 @@ class Methods(Traced):
     __neg__ = ew.neg
     __abs__ = ew.abs
     __matmul__ = la.matmul
-    __lt__ = ew.lt
-    __le__ = ew.le
-    __gt__ = ew.gt
-    __ge__ = ew.ge
-    __and__ = ew.bitwise_and
-    __or__ = ew.bitwise_or
-    __xor__ = ew.bitwise_xor
-    __invert__ = ew.bitwise_not
-    __lshift__ = mt.bitwise_left_shift
-    __rshift__ = mt.bitwise_right_shift
+    __lt__ = cp.lt
+    __le__ = cp.le
+    __gt__ = cp.gt
+    __ge__ = cp.ge
+    __and__ = cp.bitwise_and
+    __or__ = cp.bitwise_or
+    __xor__ = cp.bitwise_xor
+    __invert__ = cp.bitwise_not
+    __lshift__ = cp.bitwise_left_shift
+    __rshift__ = cp.bitwise_right_shift
 
     def __pos__(self) -> Any:
         return self
 
     def __eq__(self, other: Any) -> Any:
-        return ew.eq(self, other) if _comparable(other) else NotImplemented
+        return cp.eq(self, other) if _comparable(other) else NotImplemented
 
     def __ne__(self, other: Any) -> Any:
-        return ew.ne(self, other) if _comparable(other) else NotImplemented
+        return cp.ne(self, other) if _comparable(other) else NotImplemented
 
     def __hash__(self) -> builtins.int:
         return id(self)
@@ -103,13 +105,13 @@ class Methods(Traced):
         return ew.pow(other, self)
 
     def __rand__(self, other: Any) -> Any:
-        return ew.bitwise_and(other, self)
+        return cp.bitwise_and(other, self)
 
     def __ror__(self, other: Any) -> Any:
-        return ew.bitwise_or(other, self)
+        return cp.bitwise_or(other, self)
 
     def __rxor__(self, other: Any) -> Any:
-        return ew.bitwise_xor(other, self)
+        return cp.bitwise_xor(other, self)
 
     def __rmatmul__(self, other: Any) -> Any:
         return la.matmul(wrap(np.asarray(other)), self)
@@ -123,23 +125,23 @@ class Methods(Traced):
     floor, ceil, round, trunc, fix, frac = ew.floor, ew.ceil, ew.round, ew.trunc, ew.trunc, mt.frac
     exp, exp2, expm1, sqrt, rsqrt, reciprocal = ew.exp, mt.exp2, mt.expm1, ew.sqrt, ew.rsqrt, mt.reciprocal
     log, log2, log10, log1p, logit, logaddexp = ew.log, mt.log2, mt.log10, mt.log1p, mt.logit, mt.logaddexp
-    sin, cos, tan, sinh, cosh, tanh = ew.sin, ew.cos, mt.tan, ew.sinh, ew.cosh, ew.tanh
+    sin, cos, tan, sinh, cosh, tanh = ew.sin, ew.cos, mt.tan, ew.sinh, ew.cosh, ac.tanh
     asin, acos, atan, asinh, acosh, atanh = mt.asin, mt.acos, mt.atan, mt.asinh, mt.acosh, mt.atanh
     arcsin, arccos, arctan, arcsinh, arccosh, arctanh = mt.asin, mt.acos, mt.atan, mt.asinh, mt.acosh, mt.atanh
     atan2 = arctan2 = mt.atan2
-    sigmoid, relu, erf, erfc = ew.sigmoid, ew.relu, ew.erf, mt.erfc
+    sigmoid, relu, erf, erfc = ac.sigmoid, ac.relu, ac.erf, mt.erfc
     deg2rad, rad2deg, hypot, xlogy, float_power = mt.deg2rad, mt.rad2deg, mt.hypot, mt.xlogy, mt.float_power
     clamp = clip = ew.clamp
     clamp_min, clamp_max = ew.clamp_min, ew.clamp_max
     lerp, addcmul, addcdiv, nan_to_num = mt.lerp, mt.addcmul, mt.addcdiv, mt.nan_to_num
     maximum, minimum, masked_fill = ew.maximum, ew.minimum, ew.masked_fill
-    eq, ne, lt, le, gt, ge = ew.eq, ew.ne, ew.lt, ew.le, ew.gt, ew.ge
-    not_equal, less, less_equal, greater, greater_equal = ew.ne, ew.lt, ew.le, ew.gt, ew.ge
-    isnan, isinf, isfinite, isposinf, isneginf = ew.isnan, ew.isinf, ew.isfinite, mt.isposinf, mt.isneginf
-    isclose, allclose, equal = mt.isclose, mt.allclose, mt.equal
-    logical_not, logical_and, logical_or, logical_xor = ew.logical_not, ew.logical_and, ew.logical_or, mt.logical_xor
-    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = ew.bitwise_and, ew.bitwise_or, ew.bitwise_xor, ew.bitwise_not
-    bitwise_left_shift, bitwise_right_shift = mt.bitwise_left_shift, mt.bitwise_right_shift
+    eq, ne, lt, le, gt, ge = cp.eq, cp.ne, cp.lt, cp.le, cp.gt, cp.ge
+    not_equal, less, less_equal, greater, greater_equal = cp.ne, cp.lt, cp.le, cp.gt, cp.ge
+    isnan, isinf, isfinite, isposinf, isneginf = cp.isnan, cp.isinf, cp.isfinite, cp.isposinf, cp.isneginf
+    isclose, allclose, equal = cp.isclose, cp.allclose, cp.equal
+    logical_not, logical_and, logical_or, logical_xor = cp.logical_not, cp.logical_and, cp.logical_or, cp.logical_xor
+    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = cp.bitwise_and, cp.bitwise_or, cp.bitwise_xor, cp.bitwise_not
+    bitwise_left_shift, bitwise_right_shift = cp.bitwise_left_shift, cp.bitwise_right_shift
 
     # -- along axes --
 
@@ -166,6 +168,7 @@ class Methods(Traced):
     transpose, squeeze, unsqueeze, flatten, roll = sh.transpose, sh.squeeze, sh.unsqueeze, sh.flatten, sh.roll
     split, chunk, unbind, narrow, tril, triu = sh.split, sh.chunk, sh.unbind, sh.narrow, sh.tril, sh.triu
     t, ravel, select, unfold, unflatten, tensor_split = ar.t, ar.ravel, ar.select, ar.unfold, ar.unflatten, ar.tensor_split
+    hsplit, vsplit, dsplit = ar.hsplit, ar.vsplit, ar.dsplit
     swapaxes = swapdims = ar.swapaxes
     movedim = moveaxis = ar.movedim
     repeat_interleave, rot90, fliplr, flipud = ar.repeat_interleave, ar.rot90, ar.fliplr, ar.flipud
@@ -182,6 +185,8 @@ class Methods(Traced):
     @property
     def mT(self) -> Any:
         """The last two axes swapped."""
+        if self.array.ndim == 1:
+            raise RuntimeError("tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor.")
         return sh.transpose(self, dim0=-2, dim1=-1)
 
     @property
@@ -261,6 +266,10 @@ class Methods(Traced):
     def clone(self, *, memory_format: Any = None) -> Any:
         """A copy in memory of its own; gradients flow through."""
         return memory.clone(self)
+
+    def contiguous(self, memory_format: Any = None) -> Any:
+        """Itself, or a copy in reading order."""
+        return self if self.array.flags.c_contiguous else self.clone()
 
     # -- other dtypes and devices --
 

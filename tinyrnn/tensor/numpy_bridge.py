@@ -11,12 +11,7 @@ import numpy as np
 from .. import engine
 from ..backend import is_array, to_host
 from ..engine import Traced, wrap
-from ..ops import elementwise as ew
-from ..ops import index as ix
-from ..ops import linalg as la
-from ..ops import maths
-from ..ops import reduce as rd
-from ..ops import shape as sh
+from ..ops import activations, comparison, elementwise, index, linalg, maths, reduce, shape
 
 _UFUNCS = {
     "subtract": "sub",
@@ -53,7 +48,7 @@ class NumPyBridge(Traced):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         ours = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
-        op = getattr(ew, ours, getattr(la, ours, None)) if method == "__call__" and not kwargs else None
+        op = _known(ours) if method == "__call__" and not kwargs else None
         if op is not None and len(inputs) == 2:  # ndarray * tensor
             return op(*(x if isinstance(x, (Traced, int, float)) else wrap(np.asarray(x)) for x in inputs))
         _refuse(f"np.{ufunc.__name__}", op and ours, inputs)
@@ -65,8 +60,7 @@ class NumPyBridge(Traced):
 
     def __array_function__(self, function: Any, types: Any, args: tuple, kwargs: dict) -> Any:
         name = function.__name__
-        ours = name if any(hasattr(room, name) for room in (ew, ix, la, maths, rd, sh)) else None
-        _refuse(f"np.{name}", ours, (*args, *kwargs.values()))
+        _refuse(f"np.{name}", _known(name) and name, (*args, *kwargs.values()))
 
         def raw(x: Any) -> Any:
             if isinstance(x, (list, tuple)):
@@ -74,6 +68,12 @@ class NumPyBridge(Traced):
             return x.numpy() if isinstance(x, NumPyBridge) else x
 
         return function(*map(raw, args), **{k: raw(v) for k, v in kwargs.items()})
+
+
+def _known(name: str) -> Any:
+    """The function of ours that has this name."""
+    rooms = (elementwise, comparison, activations, maths, reduce, linalg, shape, index)
+    return next((vars(room)[name] for room in rooms if name in vars(room)), None)
 
 
 def _refuse(name: str, ours: str | None, inputs: Sequence) -> None:

@@ -132,7 +132,7 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
     if num_samples < 1:
         raise RuntimeError("cannot sample n_sample <= 0 samples")
     if not np.isfinite(w).all() or (w < 0).any():
-        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0: of scores take softmax(scores, -1) first")
     rows = np.atleast_2d(w)
     if (rows.sum(-1) <= 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")

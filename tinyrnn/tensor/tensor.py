@@ -7,62 +7,23 @@ from collections.abc import Callable, Iterator
 from types import NoneType
 from typing import Any
 
-import numpy as np
-
 from .. import dtypes, engine
 from ..backend import Array, to_host, xp_of
-from ..devices import device, device_of, place
+from ..devices import place
 from ..engine import Traced, backward, wrap
 from ..ops import elementwise as ew
 from ..ops import index as ix
 from ..ops import shape as sh
 from ..rows import Rows
+from .facts import Facts, Public, Size
 from .inplace import change
 from .legacy import legacy_array
-from .methods import Methods, where_and_what
+from .methods import Methods
 from .mutation import Mutation
 from .numpy_bridge import NumPyBridge
 from .printing import to_text
 
-__all__ = ["Parameter", "RemovableHandle", "RowGradient", "Size", "Tensor", "where_and_what"]
-
-
-class _Public(type):
-    """The type of a class that prints where users find it, not where it is written: ``<class 'tinyrnn.Tensor'>``."""
-
-    def __repr__(cls) -> str:
-        if cls.__module__ != __name__:  # a user's own
-            return super().__repr__()
-        return f"<class '{dtypes.module}.{'nn.parameter.' * (cls.__name__ == 'Parameter')}{cls.__name__}'>"
-
-
-class Size(tuple, metaclass=_Public):
-    """A shape: a tuple with ``numel()``. ``torch.Size``."""
-
-    def numel(self) -> int:
-        """The number of elements."""
-        n = 1
-        for size in self:
-            n *= size
-        return n
-
-    def __repr__(self) -> str:
-        return f"{dtypes.module}.Size({list(self)})"
-
-    def __getitem__(self, k: Any) -> Any:
-        got = super().__getitem__(k)
-        return Size(got) if isinstance(k, slice) else got
-
-    def __add__(self, other: Any) -> Size:
-        return Size((*self, *other))
-
-    def __radd__(self, other: Any) -> Size:
-        return Size((*other, *self))
-
-    def __mul__(self, times: Any) -> Size:
-        return Size(super().__mul__(times))
-
-    __rmul__ = __mul__
+__all__ = ["Parameter", "RemovableHandle", "RowGradient", "Tensor"]
 
 
 class RemovableHandle:
@@ -87,7 +48,7 @@ class RemovableHandle:
 
 
 @engine.register_tensor_class
-class Tensor(Methods, Mutation, NumPyBridge, metaclass=_Public):
+class Tensor(Facts, Methods, Mutation, NumPyBridge, metaclass=Public):
     """An array that remembers how it was made, so that gradients can flow back to what it was made from.
 
     Make one with :func:`tinyrnn.tensor`. The raw NumPy (or CuPy) array is ``t.array``.
@@ -111,148 +72,6 @@ class Tensor(Methods, Mutation, NumPyBridge, metaclass=_Public):
         else:
             self.array = place(legacy_array(args, dtypes.get_default_dtype().numpy, size, data), device)
 
-    # -- what it is --
-
-    @property
-    def shape(self) -> Size:
-        """The sizes of the axes."""
-        return Size(self.array.shape)
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self.array.ndim
-
-    @property
-    def dtype(self) -> dtypes.dtype:
-        """The type of the elements."""
-        return dtypes.from_numpy_dtype(self.array.dtype)
-
-    @property
-    def device(self) -> device:
-        """Where the elements live."""
-        return device_of(self.array)
-
-    @property
-    def is_cuda(self) -> bool:
-        """Whether they live on a GPU."""
-        return xp_of(self.array) is not np
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether it was made by the user rather than by a recorded operation."""
-        self.refresh()
-        return self.node is None
-
-    @property
-    def grad_fn(self) -> Any:
-        """The node that made it; ``None`` for a leaf."""
-        self.refresh()
-        return self.node
-
-    @property
-    def _version(self) -> int:
-        return self.version[0]
-
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one axis."""
-        return self.shape if dim is None else self.array.shape[sh._normal(dim, self.ndim)]
-
-    def dim(self) -> int:
-        """The number of axes."""
-        return self.array.ndim
-
-    def numel(self) -> int:
-        """The number of elements."""
-        return self.array.size
-
-    nelement = numel
-
-    ndimension = dim
-
-    def element_size(self) -> int:
-        """Bytes of one element."""
-        return self.array.itemsize
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one element."""
-        return self.array.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return self.array.nbytes
-
-    def stride(self, dim: int | None = None) -> Any:
-        """How many elements of memory lie from one place to the next along each axis, or along one."""
-        steps = tuple(n // self.array.itemsize for n in self.array.strides)
-        return steps if dim is None else steps[sh._normal(dim, self.ndim)]
-
-    def data_ptr(self) -> int:
-        """The address of the first element."""
-        return self.array.ctypes.data if isinstance(self.array, np.ndarray) else self.array.data.ptr
-
-    def storage_offset(self) -> int:
-        """How many elements of the memory that it shares come before its first."""
-        whole = self.array
-        while isinstance(getattr(whole, "base", None), type(self.array)):
-            whole = whole.base
-        return (self.data_ptr() - wrap(whole).data_ptr()) // self.array.itemsize
-
-    def get_device(self) -> int:
-        """The number of its GPU; -1 in the computer's memory."""
-        index = self.device.index
-        return -1 if index is None else index
-
-    def is_floating_point(self) -> bool:
-        """Whether the elements are floats."""
-        return self.dtype.is_floating_point
-
-    def is_complex(self) -> bool:
-        """Whether the elements are complex numbers, which no tensor has here."""
-        return False
-
-    def is_signed(self) -> bool:
-        """Whether the elements may be negative."""
-        return self.dtype.is_signed
-
-    def is_nonzero(self) -> bool:
-        """Whether the only element is not zero."""
-        return bool(self)
-
-    def is_same_size(self, other: Tensor) -> bool:
-        """Whether the shapes are equal."""
-        return self.shape == other.shape
-
-    def is_pinned(self) -> bool:
-        """Whether its pages are pinned; they never are."""
-        return False
-
-    def is_shared(self) -> bool:
-        """Whether processes share its memory; they never do."""
-        return False
-
-    def is_inference(self) -> bool:
-        """Whether it can never be trained with; tensors made in ``inference_mode`` can."""
-        return False
-
-    is_sparse = is_sparse_csr = is_quantized = is_nested = is_meta = is_mkldnn = is_mps = is_xpu = is_xla = False
-    layout = dtypes.strided
-
-    @property
-    def is_cpu(self) -> bool:
-        """Whether the elements live in the computer's memory."""
-        return not self.is_cuda
-
-    def is_contiguous(self, memory_format: Any = None) -> bool:
-        """Whether the elements lie in memory in reading order."""
-        return bool(self.array.flags.c_contiguous)
-
-    def contiguous(self, memory_format: Any = None) -> Tensor:
-        """Itself, or a copy in reading order."""
-        return self if self.is_contiguous() else self.clone()
-
     # -- values out of it --
 
     @property
@@ -269,7 +88,8 @@ class Tensor(Methods, Mutation, NumPyBridge, metaclass=_Public):
     def item(self) -> Any:
         """The one element as a Python number."""
         if self.array.size != 1:
-            raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
+            count = self.array.size
+            raise RuntimeError(f"a Tensor with {count} elements cannot be converted to Scalar: take .mean(), .sum() or .tolist()")
         return self.array.item()
 
     def tolist(self) -> Any:
@@ -285,7 +105,7 @@ class Tensor(Methods, Mutation, NumPyBridge, metaclass=_Public):
     def __bool__(self) -> bool:
         if self.array.size != 1:
             what = "no values" if self.array.size == 0 else "more than one value"
-            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous: ask .any() or .all(), or compare `is not None`")
         return bool(self.array.reshape(())[()])
 
     def __int__(self) -> int:

@@ -12,8 +12,9 @@ import numpy as np
 
 from ...backend import as_library_of
 from ...engine import wrap
-from ...ops import elementwise as ew
-from ...ops.elementwise import abs, clamp, gelu, sigmoid, softplus, tanh, where
+from ...ops import activations as ac
+from ...ops.activations import gelu, sigmoid, softplus, tanh
+from ...ops.elementwise import abs, clamp, where
 from ...ops.index import scatter
 from ...ops.reduce import argmax
 from ...ops.reduce import log_softmax as _log_softmax
@@ -78,7 +79,7 @@ def _with_inplace(function: Callable) -> Any:
 @_with_inplace
 def relu(input: Tensor) -> Tensor:
     """The positive part."""
-    return ew.relu(input)
+    return ac.relu(input)
 
 
 @_with_inplace
@@ -90,13 +91,13 @@ def relu6(input: Tensor) -> Tensor:
 @_with_inplace
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """``x`` where positive, ``negative_slope * x`` elsewhere."""
-    return ew.leaky_relu(input, negative_slope=negative_slope)
+    return ac.leaky_relu(input, negative_slope=negative_slope)
 
 
 @_with_inplace
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """``x`` where positive, ``alpha * (exp(x) - 1)`` elsewhere (Clevert et al., 2015)."""
-    return ew.elu(input, alpha=alpha)
+    return ac.elu(input, alpha=alpha)
 
 
 @_with_inplace
@@ -104,13 +105,13 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """``x`` where positive, ``alpha * (exp(x / alpha) - 1)`` elsewhere (Barron, 2017)."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return where(input > 0, input, alpha * ew.elu(clamp(input, max=0) / alpha))
+    return where(input > 0, input, alpha * ac.elu(clamp(input, max=0) / alpha))
 
 
 @_with_inplace
 def selu(input: Tensor) -> Tensor:
     """A scaled :func:`elu` that pulls mean and variance towards 0 and 1 (Klambauer et al., 2017)."""
-    return 1.0507009873554804934193349852946 * ew.elu(input, alpha=1.6732632423543772848170429916717)
+    return 1.0507009873554804934193349852946 * ac.elu(input, alpha=1.6732632423543772848170429916717)
 
 
 @_with_inplace

@@ -1,17 +1,11 @@
-"""What functions say of arguments that are no tensors, or of the wrong kind."""
+"""What functions say of arguments of the wrong kind."""
 
 from __future__ import annotations
 
-from typing import Any
-
+from ...engine import need_tensors
 from ...tensor import Tensor
 
-
-def need_tensors(op: str, **given: Any) -> None:
-    """Refuse what is no tensor, by its name."""
-    for name, x in given.items():
-        if not isinstance(x, Tensor):
-            raise TypeError(f"{op}(): argument '{name}' must be Tensor, not {type(x).__name__}: make one with tinyrnn.tensor")
+__all__ = ["need_floats", "need_tensors"]
 
 
 def need_floats(op: str, input: Tensor) -> None:

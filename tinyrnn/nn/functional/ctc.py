@@ -82,7 +82,7 @@ def ctc_loss(
     >>> from tinyrnn.nn import functional as F
     >>> even = tinyrnn.zeros(2, 1, 3).log_softmax(2)          # 9 ways to say something in two steps; aa, a- and -a say a
     >>> F.ctc_loss(even, tinyrnn.tensor([[1]]), (2,), (1,)).exp()
-    tensor(3.0000)
+    tensor(3.)
 
     Raises:
         IndexError: a target outside [0, C) (on a GPU nobody looks).
@@ -115,6 +115,6 @@ def ctc_loss(
     if zero_infinity:
         losses = where(losses == np.inf, 0.0, losses)
     if reduction == "mean":
-        return mean(losses / wrap(xp.asarray(np.maximum(counts, 1).astype(labels.dtype)).astype(batch.array.dtype)))
+        return mean(losses / wrap(xp.asarray(np.maximum(counts, 1), batch.array.dtype)))
     losses = reduced(losses, reduction)
     return losses if reduction == "sum" or log_probs.ndim == 3 else losses[0]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
 
 from ...backend import xp_of
-from ...ops.elementwise import abs, clamp, exp, log, softplus, sqrt, square, where
+from ...creation import full_like
+from ...ops.activations import softplus
+from ...ops.elementwise import abs, clamp, exp, log, sqrt, square, where
 from ...ops.losses import binary_nll
 from ...ops.reduce import mean, sum
 from ...tensor import Tensor
@@ -17,11 +20,13 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cosine_embedding_loss",
+    "gaussian_nll_loss",
     "huber_loss",
     "kl_div",
     "l1_loss",
     "margin_ranking_loss",
     "mse_loss",
+    "poisson_nll_loss",
     "smooth_l1_loss",
 ]
 
@@ -200,6 +205,54 @@ def kl_div(
         losses = target * (log(where(target == 0, 1.0, target)) - input)
     total = reduced(losses, reduction)
     return total / input.shape[0] if by_rows and input.ndim else total
+
+
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: bool | None = None,
+    eps: float = 1e-8,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Minus the log-probability of counts ``target`` whose mean is ``exp(input)``, less what the target alone decides.
+
+    Args:
+        log_input: ``input`` is the logarithm of the mean; else the mean, to which ``eps`` is added before a logarithm.
+        full: add Stirling's approximation of ``log(target!)``, for targets above 1.
+    """
+    need_tensors("poisson_nll_loss", input=input, target=target)
+    losses = exp(input) - target * input if log_input else input - target * log(input + eps)
+    if full:
+        n = where(target > 1, target, 1.0)
+        losses = losses + where(target > 1, n * log(n) - n + 0.5 * log(2 * math.pi * n), 0.0)
+    return reduced(losses, named_reduction(size_average, reduce, reduction))
+
+
+def gaussian_nll_loss(
+    input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Tensor:
+    """Minus the log-density of ``target`` under a normal distribution of mean ``input`` and variance ``var``.
+
+    ``var`` is of the shape of ``input``, or lacks its last axis, or has size 1 there, or is a number. It counts as at
+    least ``eps``, which gradients do not see. The constant ``log(2 pi) / 2`` is added with ``full``.
+
+    Raises:
+        ValueError: a negative variance (of a tensor on a GPU nobody looks), or one of another shape.
+    """
+    need_tensors("gaussian_nll_loss", input=input, target=target)
+    variance = var if isinstance(var, Tensor) else full_like(input, var)
+    if variance.shape == input.shape[:-1] and variance.shape != input.shape:
+        variance = variance.unsqueeze(-1)
+    elif variance.shape not in (input.shape, (*input.shape[:-1], 1)):
+        raise ValueError(f"var is of incorrect size: expected {tuple(input.shape)}, perhaps with 1 as last, got {tuple(variance.shape)}")
+    if xp_of(variance.array) is np and (variance.array < 0).any():
+        raise ValueError("var has negative entry/entries")
+    variance = variance + clamp(eps - variance.detach(), min=0)
+    losses = 0.5 * (log(variance) + square(input - target) / variance)
+    return reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, named_reduction(None, None, reduction))
 
 
 def cosine_embedding_loss(

@@ -8,6 +8,7 @@ from types import ModuleType
 from ...names import missing_from
 from .. import (
     activations,
+    adaptive,
     attention,
     cells,
     containers,
@@ -25,6 +26,7 @@ from ..module import Module
 
 PATHS: dict[str, list[ModuleType]] = {
     "activation": [activations, attention],
+    "adaptive": [adaptive],
     "batchnorm": [normalization],
     "container": [containers],
     "conv": [convolution],

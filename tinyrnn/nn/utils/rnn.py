@@ -20,7 +20,7 @@ import numpy as np
 from ... import dtypes
 from ...backend import as_library_of, to_host, xp_of
 from ...creation import as_tensor
-from ...engine import wrap
+from ...engine import need_tensors, wrap
 from ...ops.rows import pick, place
 from ...ops.shape import cat, reshape, split
 from ...sequence.steps import Steps, steps_of
@@ -157,8 +157,7 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
     PackedSequence(data=tensor([4, 1, 3, 5, 2, 6]), batch_sizes=tensor([3, 2, 1]), sorted_indices=tensor([2, 0, 1]),
     unsorted_indices=tensor([1, 2, 0]))
     """
-    if not isinstance(input, Tensor):
-        raise TypeError(f"pack_padded_sequence(): argument 'input' must be Tensor, not {type(input).__name__}")
+    need_tensors("pack_padded_sequence", input=input)
     if input.ndim < 2:
         raise IndexError(
             f"pack_padded_sequence(): input should be (T, N, *) or (N, T, *), two axes or more; it has shape {tuple(input.shape)}"
@@ -218,6 +217,8 @@ def pad_packed_sequence(
     Raises:
         ValueError: ``total_length``, the T to pad to, is less than the longest sequence.
     """
+    if not isinstance(sequence, PackedSequence):
+        raise AttributeError(f"pad_packed_sequence(): expected a PackedSequence, got {type(sequence).__name__}: it has no batch_sizes")
     sizes = sequence.batch_sizes
     T = len(sizes) if total_length is None else total_length
     if len(sizes) > T:

@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from ..optimizer import Optimizer, rate
+from ..equations import rate
+from ..optimizer import Optimizer
 
 
 def check_optimizer(optimizer: Any) -> None:

@@ -1,18 +1,8 @@
-"""PyTorch's file format, written and read without PyTorch: the part of it that is tensors, containers and plain values.
-
-A file is a zip archive. ``data.pkl`` holds the object, pickled, with an id wherever a tensor needs memory; ``data/0``,
-``data/1``, ... hold that memory, each piece once, however many tensors look into it.
-
-A pickle is a program: it fetches names from modules and calls them, so reading a stranger's pickle is running it. The
-:class:`Restricted` reader fetches nothing but the names of a fixed table, and calls nothing but what it fetched there.
-
-Source: ``torch/serialization.py`` and ``torch/_weights_only_unpickler.py`` of PyTorch 2.13.
-"""
+"""Reading an archive, or a file of PyTorch before 1.6, without running what it says."""
 
 from __future__ import annotations
 
 import _compat_pickle
-import contextlib
 import io
 import os
 import pickle
@@ -20,278 +10,18 @@ import struct
 import sys
 import zipfile
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from types import FunctionType
-from typing import Any, BinaryIO, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
-from . import dtypes
-from .backend import Array, as_library_of, is_array, to_host, xp_of
-from .devices import device, device_of, place
-from .engine import wrap
-from .tensor import Parameter, Size, Tensor
+from ..backend import Array, as_library_of
+from ..devices import place
+from .names import OURS, PLAIN, Storage, StorageType, allowed, refuse_foreign
 
 ZIP = b"PK\x03\x04"
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # what a file of PyTorch before 1.6 begins with
-ALIGNMENT = 64  # bytes; where a piece of memory may begin, so that PyTorch can map the file
 NEVER = ("sys", "os", "posix", "nt")  # modules of which nothing is fetched, whatever the caller allows
-
-# -- what a file may name ------------------------------------------------------------------------------
-
-
-class Storage:
-    """The memory that tensors look into: an array of one axis. What a callable ``map_location`` gets and returns."""
-
-    def __init__(self, array: Array, key: str = "") -> None:
-        self.array, self.key = array, key
-
-    def cpu(self) -> Storage:
-        """In the computer's memory."""
-        return Storage(place(self.array, "cpu"), self.key)
-
-    def cuda(self, device: Any = None) -> Storage:
-        """On a GPU: the current one, unless another is given."""
-        return Storage(place(self.array, "cuda" if device is None else device), self.key)
-
-
-class StorageType:
-    """The type of a storage by PyTorch's name, such as ``FloatStorage``."""
-
-    def __init__(self, name: str, dtype: dtypes.dtype) -> None:
-        self.name, self.numpy = name, dtype.numpy
-
-    def __reduce__(self) -> str:
-        return self.name
-
-
-STORAGE_TYPES = [
-    StorageType("DoubleStorage", dtypes.float64),
-    StorageType("FloatStorage", dtypes.float32),
-    StorageType("HalfStorage", dtypes.float16),
-    StorageType("LongStorage", dtypes.int64),
-    StorageType("IntStorage", dtypes.int32),
-    StorageType("ShortStorage", dtypes.int16),
-    StorageType("CharStorage", dtypes.int8),
-    StorageType("ByteStorage", dtypes.uint8),
-    StorageType("BoolStorage", dtypes.bool),
-]
-STORAGE_TYPE = {kind.numpy: kind for kind in STORAGE_TYPES}
-
-
-def _rebuild_tensor(storage: Storage, offset: int, size: Sequence[int], stride: Sequence[int]) -> Tensor:
-    """A tensor of this size and stride (in elements), from element ``offset`` of a storage on."""
-    sound = isinstance(storage, Storage) and type(size) in (tuple, Size) and type(stride) in (tuple, Size) and len(size) == len(stride)
-    if not sound or not all(type(n) is int and n >= 0 for n in (offset, *size, *stride)):
-        raise pickle.UnpicklingError("a tensor's size, stride and place in its storage must be numbers from 0 on")
-    flat = storage.array
-    if 0 in size:
-        return wrap(xp_of(flat).empty(tuple(size), flat.dtype))
-    if offset + sum((n - 1) * step for n, step in zip(size, stride)) >= flat.size:
-        raise pickle.UnpicklingError(f"a tensor of size {tuple(size)} and stride {tuple(stride)} reaches beyond the end of its storage")
-    steps = tuple(step * flat.itemsize for step in stride)
-    if isinstance(flat, np.ndarray):  # as_strided would hide which memory this is a view of
-        return wrap(np.ndarray(tuple(size), flat.dtype, flat, offset * flat.itemsize, steps))
-    return wrap(xp_of(flat).lib.stride_tricks.as_strided(flat[offset:], tuple(size), steps))
-
-
-def _rebuild_tensor_v2(
-    storage: Storage, offset: int, size: Sequence[int], stride: Sequence[int], requires_grad: bool, hooks: Any, metadata: Any = None
-) -> Tensor:
-    if metadata:
-        raise pickle.UnpicklingError(f"a tensor with metadata {metadata!r:.80}, which tinyrnn has not")
-    return _rebuild_tensor(storage, offset, size, stride).requires_grad_(bool(requires_grad))
-
-
-def _rebuild_parameter(data: Tensor, requires_grad: bool, hooks: Any) -> Parameter:
-    if not isinstance(data, Tensor):
-        raise pickle.UnpicklingError(f"a parameter must be made from a tensor, got {type(data).__name__}")
-    return Parameter(data, bool(requires_grad))
-
-
-def _bytes(text: str, encoding: str) -> bytes:
-    """Pickle's spelling of bytes; as ``_codecs.encode`` it could call any codec there is."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"bytes are spelled in latin1, got {encoding!r:.80}")
-    return text.encode(encoding)
-
-
-def _no_bytes() -> bytes:
-    return b""  # of a number, bytes would make that many
-
-
-def _bytearray(data: bytes = b"") -> bytearray:
-    return bytearray(memoryview(data))  # and so would bytearray
-
-
-OURS: dict[str, Any] = {
-    "torch._utils._rebuild_tensor_v2": _rebuild_tensor_v2,
-    "torch._utils._rebuild_tensor": _rebuild_tensor,
-    "torch._utils._rebuild_parameter": _rebuild_parameter,
-    "torch.Size": Size,
-    "torch.device": device,
-    **{f"torch.{d.name}": d for d in dtypes.dtype._by_numpy.values()},
-    **{f"torch.{kind.name}": kind for kind in STORAGE_TYPES},
-}
-PLAIN: dict[str, Any] = {
-    "collections.OrderedDict": OrderedDict,
-    "collections.Counter": Counter,
-    "_codecs.encode": _bytes,
-    "builtins.bytes": _no_bytes,
-    "builtins.bytearray": _bytearray,
-    "builtins.set": set,
-    "builtins.complex": complex,
-}
-NAMES = {id(one): name for name, one in OURS.items()}
-
-_allowed: dict[str, Any] = {}  # what the caller added, by name
-
-
-def _named(safe_globals: Sequence) -> dict[str, Any]:
-    named = [one if isinstance(one, tuple) else (one, f"{one.__module__}.{one.__qualname__}") for one in safe_globals]
-    return {name: one for one, name in named}
-
-
-def add_safe_globals(safe_globals: Sequence) -> None:
-    """Let ``load`` with ``weights_only=True`` make objects of these classes, and call these functions.
-
-    Each is a class or function, or ``(object, "module.name")`` for one that files know by another name.
-    """
-    _allowed.update(_named(safe_globals))
-
-
-def get_safe_globals() -> list:
-    """What was added."""
-    return list(_allowed.values())
-
-
-def clear_safe_globals() -> None:
-    """Allow no more than at first."""
-    _allowed.clear()
-
-
-@contextlib.contextmanager
-def safe_globals(safe_globals: Sequence) -> Iterator[None]:
-    """:func:`add_safe_globals` for the length of a ``with`` block."""
-    before = dict(_allowed)
-    add_safe_globals(safe_globals)
-    try:
-        yield
-    finally:
-        _allowed.clear()
-        _allowed.update(before)
-
-
-def _refuse_foreign(name: str) -> None:
-    """Raise an error for a name of PyTorch's that has no counterpart here."""
-    if name.startswith("torch.") and name.endswith(("Storage", "torch.bfloat16", "torch.complex64", "torch.complex128")):
-        known = ", ".join(d.name for d in dtypes.dtype._by_numpy.values())
-        kind = name.removeprefix("torch.").removesuffix("Storage").lower()
-        raise pickle.UnpicklingError(f"it holds numbers of type {kind}. Convert them in PyTorch to one that tinyrnn reads: {known}")
-    if name.split(".")[0] == "torch":
-        raise pickle.UnpicklingError(
-            f"it holds {name}, which tinyrnn cannot rebuild. Of a model or an optimiser, save the state_dict() in PyTorch"
-        )
-
-
-# -- writing -------------------------------------------------------------------------------------------
-
-
-class Writer(pickle._Pickler):
-    """A pickler that writes tensors, dtypes, devices and sizes under PyTorch's names, and memory as ids.
-
-    In Python, because the one in C would import ``torch`` to see whether its names are there.
-    """
-
-    dispatch: ClassVar[dict] = dict(pickle._Pickler.dispatch)
-
-    def __init__(self, file: BinaryIO, protocol: int) -> None:
-        super().__init__(file, protocol)
-        self.storages: dict[tuple[int, int], Storage] = {}  # by where the memory is
-
-    def save_global(self, obj: Any, name: str | None = None) -> None:
-        """Write the name of a class, a function or a value; ours under PyTorch's."""
-        known = NAMES.get(id(obj))
-        if known is not None:
-            self.write(b"c%s\n%s\n" % tuple(part.encode() for part in known.rsplit(".", 1)))  # type: ignore[attr-defined]
-            self.memoize(obj)  # type: ignore[attr-defined]
-        else:
-            super().save_global(obj, name)  # type: ignore[misc]
-
-    dispatch[FunctionType] = save_global
-
-    def reducer_override(self, obj: Any) -> Any:
-        """How PyTorch spells what is ours."""
-        if isinstance(obj, Parameter):
-            return _rebuild_parameter, (wrap(obj.array), obj.requires_grad, OrderedDict())
-        if isinstance(obj, Tensor):
-            storage, offset, stride = self._memory(obj.array)
-            return _rebuild_tensor_v2, (storage, offset, tuple(obj.shape), stride, obj.requires_grad, OrderedDict())
-        if isinstance(obj, Size):
-            return Size, (tuple(obj),)
-        if type(obj) is bytes and not obj and self.proto < 3:  # type: ignore[attr-defined]
-            return sys.modules["_codecs"].encode, ("", "latin1")  # bytes(), Python's spelling, is refused by PyTorch
-        return NotImplemented
-
-    def _memory(self, array: Array) -> tuple[Storage, int, tuple[int, ...]]:
-        """The storage, and the place in it and the stride of an array: in elements."""
-        size, root = array.itemsize, array
-        while is_array(root.base):
-            root = root.base
-        flat = _flat(root)
-        begin = 0 if flat is None else _address(array) - _address(flat)
-        if not array.size or flat is None or begin % size or any(step < 0 or step % size for step in array.strides):
-            array = xp_of(array).array(array, order="C")  # such a view PyTorch has not
-            flat, begin = array.reshape(-1).view(np.uint8), 0
-        place = _address(flat), flat.size
-        if place not in self.storages:
-            self.storages[place] = Storage(flat[: flat.size // size * size].view(array.dtype), str(len(self.storages)))
-        storage = self.storages[place]
-        if storage.array.dtype != array.dtype:
-            raise RuntimeError(
-                "Cannot save multiple tensors or storages that view the same data as different types: "
-                f"{storage.array.dtype} and {array.dtype}. Save a clone() of one"
-            )
-        return storage, begin // size, tuple(step // size for step in array.strides)
-
-    def persistent_id(self, obj: Any) -> Any:
-        """The id of a storage; anything else is pickled."""
-        if not isinstance(obj, Storage):
-            return None
-        return "storage", STORAGE_TYPE[obj.array.dtype], obj.key, str(device_of(obj.array)), obj.array.size
-
-
-def _flat(array: Array) -> Array | None:
-    """All of the array's memory, as bytes; ``None`` if it has gaps."""
-    dense = array.transpose(sorted(range(array.ndim), key=lambda k: -array.strides[k]))
-    return dense.reshape(-1).view(np.uint8) if dense.flags.c_contiguous and array.size else None
-
-
-def _address(array: Array) -> int:
-    return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
-
-
-def write(obj: Any, file: Any, protocol: int) -> None:
-    """Write any object that can be pickled as PyTorch's archive."""
-    pickled = io.BytesIO()
-    writer = Writer(pickled, protocol)
-    writer.dump(obj)
-    with zipfile.ZipFile(file, "w") as archive:
-
-        def record(name: str, data: Any) -> None:
-            entry = zipfile.ZipInfo(f"archive/{name}")
-            padding = -(archive.start_dir + 30 + len(entry.filename) + 4) % ALIGNMENT
-            entry.extra = struct.pack("<2sH", b"FB", padding) + b"Z" * padding
-            archive.writestr(entry, data)
-
-        record("data.pkl", pickled.getvalue())
-        record("byteorder", sys.byteorder)
-        for storage in writer.storages.values():
-            record(f"data/{storage.key}", to_host(storage.array).view(np.uint8).data)
-        record("version", "3\n")
-
-
-# -- reading -------------------------------------------------------------------------------------------
 
 
 class _Instructions(dict):
@@ -325,9 +55,9 @@ class Restricted(pickle._Unpickler):
         full = f"{module}.{name}"
         if module in NEVER:
             raise pickle.UnpicklingError(f"it wants {full}, and nothing of the module {module} is ever allowed")
-        found = _allowed.get(full, OURS.get(full, PLAIN.get(full)))
+        found = allowed.get(full, OURS.get(full, PLAIN.get(full)))
         if found is None:
-            _refuse_foreign(full)
+            refuse_foreign(full)
             raise pickle.UnpicklingError(
                 f"Unsupported global: GLOBAL {full} was not an allowed global by default. If you trust who wrote the file, allow it "
                 f"with tinyrnn.serialization.add_safe_globals([{name}]), or load everything with weights_only=False, which runs "
@@ -341,7 +71,7 @@ class Restricted(pickle._Unpickler):
         return self._storages(pid)
 
     def _is_allowed(self, one: Any) -> bool:
-        return any(one is allowed for allowed in _allowed.values())
+        return any(one is allowed for allowed in allowed.values())
 
     def load_reduce(self) -> None:
         """Call what was fetched by name, and nothing else."""
@@ -421,9 +151,9 @@ class Unrestricted(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """What a name stands for."""
         full = f"{module}.{name}"
-        found = _allowed.get(full, OURS.get(full))
+        found = allowed.get(full, OURS.get(full))
         if found is None:
-            _refuse_foreign(full)
+            refuse_foreign(full)
             found = super().find_class(module, name)
         return found
 
