@@ -886,6 +886,12 @@ for _name in ("inverse", "det"):
 
 
 @op
+def solve(d: Draw) -> Case:
+    A = d.array((3, 3)) + 2 * np.eye(3)
+    return Case(lambda t, A, B: t.linalg.solve(A, B), [A, d.array(d.pick([(3, 2), (3,)]))], approximate=True)
+
+
+@op
 def baddbmm(d: Draw) -> Case:
     shapes = d.pick([(2, 2, 1), (2, 1), (1,)]), (2, 2, 3), (2, 3, 1)
     beta, alpha = d.pick([1, 0.5]), d.pick([1, 2])

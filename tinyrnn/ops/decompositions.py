@@ -68,29 +68,9 @@ def old_svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
     return _svd(U, S, _mT(Vh)) if compute_uv else _svd(U * 0, S, _mT(Vh) * 0)
 
 
-@primitive
-def _svdvals(input):
-    return as_library_of(input, np.linalg.svd(to_host(input), compute_uv=False))
-
-
-@primitive
-def _weighted(input, g):
-    """``U diag(g) Vh``, where ``input = U diag(S) Vh``."""
-    U, _, Vh = np.linalg.svd(to_host(input), full_matrices=False)
-    return as_library_of(input, (U * to_host(g)[..., None, :]) @ Vh)
-
-
-def _no_second(g: Any) -> Any:
-    raise NotImplementedError("the second derivative of svdvals, nuclear and spectral norms is not here")
-
-
-_svdvals.rule(lambda g, input: _weighted(input, g))
-_weighted.rule(input=_no_second, g=_no_second)
-
-
 def svdvals(A: Any) -> Any:
-    """The singular values, largest first; they have a derivative, but no second one. ``torch.linalg.svdvals``."""
-    return _svdvals(A)
+    """The singular values, largest first. ``torch.linalg.svdvals``, without derivatives."""
+    return _on_host("svdvals", lambda a: np.linalg.svd(a, compute_uv=False), A)[0]
 
 
 def qr(A: Any, mode: Any = "reduced") -> Any:
