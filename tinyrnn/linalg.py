@@ -51,8 +51,9 @@ def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, 
 def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Any:
     """A norm of matrices over two axes. ``torch.linalg.matrix_norm``.
 
-    Of the singular values, ``"nuc"`` is the sum, 2 the largest, -2 the smallest (these have no derivative); 1 and inf are the largest sums of
-    absolute values along columns and rows, -1 and -inf the smallest; ``"fro"`` the root of the sum of squares.
+    Of the singular values, ``"nuc"`` is the sum, 2 the largest, -2 the smallest (these have no derivative); 1 and inf are
+    the largest sums of absolute values along columns and rows, -1 and -inf the smallest; ``"fro"`` the root of the sum of
+    squares.
 
     >>> import tinyrnn
     >>> tinyrnn.linalg.matrix_norm(tinyrnn.tensor([[3., 0.], [0., 4.]]), 2)
