@@ -57,17 +57,22 @@ def seeded():
     return True
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", CALLS)
-def test_functions(name):
-    seen = []
+def test_functions(name, dtype):
+    def tensor(values, device, **options):
+        values = np.asarray(values)
+        return tinyrnn.tensor(values.astype(dtype) if values.dtype == np.float64 else values, device=device, **options)
+
+    seen, tolerance = [], 1e-11 if dtype is np.float64 else 1e-5
     for device in ("cpu", "cuda"):
-        x = tinyrnn.tensor(X, device=device, requires_grad=True)
-        y = CALLS[name](x, lambda values, device=device: tinyrnn.tensor(values, device=device))
+        x = tensor(X, device, requires_grad=True)
+        y = CALLS[name](x, lambda values, device=device: tensor(values, device))
         y.sum().backward()
         assert y.device == x.device == x.grad.device
         seen.append((y.detach().cpu().numpy(), x.grad.cpu().numpy()))
     for here, there in zip(*seen):
-        np.testing.assert_allclose(there, here, rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(there, here, rtol=tolerance, atol=tolerance)
 
 
 def test_modules():
