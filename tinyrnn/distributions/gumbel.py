@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
@@ -12,11 +11,10 @@ from ..creation import rand
 from ..dtypes import finfo
 from ..ops.elementwise import exp, log
 from ..tensor import Tensor
-from . import constraints
-from .distribution import Distribution, broadcast_all
+from .location_scale import LocationScale
 
 
-class Gumbel(Distribution):
+class Gumbel(LocationScale):
     """The probability of a value up to x is ``exp(-exp(-(x - loc) / scale))``. ``torch.distributions.Gumbel``.
 
     Args:
@@ -37,23 +35,10 @@ class Gumbel(Distribution):
         ValueError: a ``scale`` that is not positive, ``nan``.
     """
 
-    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-
-    def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-
     @property
     def mean(self) -> Tensor:
         """``loc + scale * 0.5772...``, Euler's constant."""
         return self.loc + self.scale * np.euler_gamma
-
-    @property
-    def mode(self) -> Tensor:
-        """``loc``."""
-        return self.loc
 
     @property
     def stddev(self) -> Tensor:

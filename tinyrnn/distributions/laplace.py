@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
 
 from ..creation import rand
 from ..tensor import Tensor
-from . import constraints
-from .distribution import Distribution, broadcast_all
+from .location_scale import LocationScale
 
 
-class Laplace(Distribution):
+class Laplace(LocationScale):
     """``exp(-|x - loc| / scale) / (2 scale)``. ``torch.distributions.Laplace``.
 
     >>> from tinyrnn.distributions import Laplace
@@ -20,20 +18,10 @@ class Laplace(Distribution):
     tensor(2.)
     """
 
-    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-
-    def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-
     @property
     def mean(self) -> Tensor:
         """``loc``."""
         return self.loc
-
-    mode = mean
 
     @property
     def variance(self) -> Tensor:

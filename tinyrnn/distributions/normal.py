@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
 
 from ..creation import randn
 from ..ops.activations import erf
 from ..tensor import Tensor
-from . import constraints
-from .distribution import Distribution, broadcast_all
+from .location_scale import LocationScale
 
 
-class Normal(Distribution):
+class Normal(LocationScale):
     """``exp(-((x - loc) / scale)² / 2) / (scale * sqrt(2 pi))``. ``torch.distributions.Normal``.
 
     Args:
@@ -32,20 +30,10 @@ class Normal(Distribution):
         ValueError: a ``scale`` that is not positive, ``nan``.
     """
 
-    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-
-    def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-
     @property
     def mean(self) -> Tensor:
         """``loc``."""
         return self.loc
-
-    mode = mean
 
     @property
     def stddev(self) -> Tensor:

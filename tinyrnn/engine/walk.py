@@ -202,7 +202,7 @@ def _has_its_memory(g: _Sum) -> bool:
     if base is None:
         return True
     whole = type(base) is type(g.value) and base.base is None and base.nbytes == g.value.nbytes
-    del base
+    del base  # it would be counted
     return whole and _base_references(g) == _UNSHARED_BASE
 
 

@@ -304,9 +304,9 @@ class Tensor(Facts, Methods, Mutation, NumPyBridge, metaclass=Public):
             return
         if isinstance(value, Tensor) and xp_of(value.array) is not xp_of(self.array) and ix.is_basic(first):
             value = value.to(self.device)  # as copy_ does
-        extra = value.ndim - self.array[first].ndim if value.ndim else 0
-        if extra > 0:  # leading axes of size 1 may be dropped, as in NumPy
-            value = value.reshape(value.shape[extra:])
+        ones = next((k for k, n in enumerate(value.shape) if n != 1), value.ndim)
+        if ones:  # leading axes of size 1 add nothing that broadcasting would not, and there may be more of them than the place has
+            value = value.reshape(value.shape[ones:])
         change(self, ix._index_put, value, index=first)
 
 
