@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import settings
 
+from .pytorch_says import write_golden
+
 settings.register_profile("dev", max_examples=25, deadline=None)
 settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
@@ -15,6 +17,15 @@ except ImportError:
     pass
 else:
     torch.set_num_threads(1)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--write-golden", action="store_true", help="write what PyTorch says into the golden files")
+
+
+def pytest_configure(config):
+    if config.getoption("--write-golden"):
+        write_golden()
 
 
 @pytest.fixture(autouse=True)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinyrnn
 
-torch = pytest.importorskip("torch")
+from .pytorch_says import Answers, described, differ
+
+ANSWERS = Answers(Path(__file__).with_name("names.golden.json.gz"))
 
 # Arguments by name of the function. The first is the tensor of the method. In them: x, y (2, 3) floats apart from each other and from
 # whole numbers; p, q (2, 3) in (0, 1); v, w (3,); s, r (3, 3); b, c (2, 2, 3) and (2, 3, 2); z a 0-d float; i, j (2, 3) integers, k (3,)
@@ -272,7 +276,7 @@ def flat(result):
 
 
 def run(library, text, call, grad):
-    """What the call gives, flattened, and the gradients of the leaves; or the exception."""
+    """What the call gives, or the exception, and the gradients of the leaves; ``None`` if it promises some that it then has not."""
     env = environment(library, grad)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -280,10 +284,9 @@ def run(library, text, call, grad):
             args, options = arguments(text, env)
             result = call(library, args, options)
         except Exception as error:
-            return error, []
-    outs = flat(result)
+            return {"result": error, "gradients": {}}
     total = None
-    for k, out in enumerate(o for o in outs if isinstance(o, library.Tensor) and o.requires_grad):
+    for k, out in enumerate(o for o in flat(result) if isinstance(o, library.Tensor) and o.requires_grad):
         weights = np.cos(np.arange(out.numel(), dtype=np.float64) + k).reshape(tuple(out.shape))
         term = (out * library.tensor(weights)).sum()
         total = term if total is None else total + term
@@ -293,58 +296,47 @@ def run(library, text, call, grad):
         except (RuntimeError, NotImplementedError) as error:
             if "derivative" not in str(error):
                 raise
-            return result, None
-    leaves = [env[name].grad if grad and env[name].is_floating_point() else None for name in arrays()]
-    return result, leaves
-
-
-KINDS = (AttributeError, IndexError, TypeError, ValueError, NotImplementedError, RuntimeError)
-
-
-def compare(mine, its, history=True):
-    if isinstance(its, Exception) or isinstance(mine, Exception):
-        assert isinstance(its, Exception), f"only tinyrnn refuses: {mine!r}"
-        kind = next(kind for kind in KINDS if isinstance(its, kind))
-        assert isinstance(mine, kind), f"PyTorch: {its!r}\ntinyrnn: {mine!r}"
-        return
-    if isinstance(its, (tuple, list)):
-        assert isinstance(mine, (tuple, list)) and len(mine) == len(its)
-        assert getattr(mine, "_fields", None) == getattr(its, "_fields", None) or not hasattr(its, "_fields")
-        for one, other in zip(mine, its):
-            compare(one, other, history)
-    elif isinstance(its, torch.Tensor):
-        assert isinstance(mine, tinyrnn.Tensor)
-        assert str(mine.dtype).split(".")[1] == str(its.dtype).split(".")[1]
-        assert tuple(mine.shape) == tuple(its.shape)
-        assert mine.requires_grad == its.requires_grad or not history
-        tolerance = {"float32": 1e-6, "float16": 1e-3}.get(str(its.dtype).split(".")[1], 1e-12)
-        np.testing.assert_allclose(mine.detach().numpy(), its.detach().numpy(), rtol=tolerance, atol=tolerance)
-    elif isinstance(its, (torch.dtype, torch.Size)):
-        assert str(mine).replace("tinyrnn", "torch") == str(its)
-    else:
-        assert mine == its and type(mine) is type(its)
+            return {"result": result, "gradients": None}
+    leaves = {name: env[name] for name in arrays() if grad and env[name].is_floating_point()}
+    return {
+        "result": result,
+        "gradients": {name: np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.numpy(force=True) for name, leaf in leaves.items()},
+    }
 
 
 def check(text, call, grad=True):
-    (mine, my_gradients), (its, its_gradients) = (run(library, text, call, grad) for library in (tinyrnn, torch))
-    compare(mine, its, grad and its_gradients is not None)  # PyTorch promises some gradients that it then has not
-    if its_gradients is None:
-        return
-    coarse = any(isinstance(o, torch.Tensor) and o.dtype in (torch.float32, torch.float16) for o in flat(its))
-    for name, one, other in zip(arrays(), my_gradients, its_gradients):
-        if one is not None or other is not None:
-            zero = np.zeros(arrays()[name].shape)
-            one, other = (zero if g is None else g.numpy(force=True) for g in (one, other))
-            tolerance = 1e-6 if coarse else 1e-10
-            np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance, err_msg=f"gradient of {name}")
+    """The same result and gradients as PyTorch's. The name of the test that runs is the name of the answer."""
+    name = os.environ["PYTEST_CURRENT_TEST"].partition("::")[2].rpartition(" ")[0]
+    mine = described(run(tinyrnn, text, call, grad))["dict"]
+    its = ANSWERS.of(name, lambda torch: run(torch, text, call, grad))["dict"]
+    promised = "dict" in its["gradients"]  # PyTorch promises some gradients that it then has not
+    differ(mine["result"], its["result"], "result", history=grad and promised)
+    if promised:
+        coarse = any(d in ("float32", "float16") for d in dtypes_in(its["result"]))
+        differ(mine["gradients"], its["gradients"], "gradient of", 1e-6 if coarse else 1e-10)
+
+
+def dtypes_in(description):
+    if "items" in description:
+        return [d for one in description["items"] for d in dtypes_in(one)]
+    return [description["dtype"]] if "dtype" in description else []
 
 
 def public(of):
     return {name for name, value in inspect.getmembers(of) if not name.startswith("_") and callable(value)}
 
 
-SHARED = public(tinyrnn) & public(torch)
-METHODS = public(tinyrnn.Tensor) & public(torch.Tensor)
+def takes_out(torch):
+    return [name for name in public(tinyrnn) & public(torch) if "out=None" in (getattr(torch, name).__doc__ or "").split(" -> ")[0]]
+
+
+def names_of_pytorch(name, ask):
+    return set(ANSWERS.of(name, lambda torch: " ".join(sorted(ask(torch))))["value"].split())
+
+
+SHARED = public(tinyrnn) & names_of_pytorch("functions", public)
+METHODS = public(tinyrnn.Tensor) & names_of_pytorch("methods", lambda torch: public(torch.Tensor))
+WITH_OUT = names_of_pytorch("functions with out", takes_out)
 ROWS = [(name, text) for name, texts in CALLS.items() for text in texts.split(" | ")]
 
 
@@ -392,7 +384,7 @@ def test_in_place(name, text):
     check(text, call, grad=not name.startswith(COMPARING))
 
 
-OUT = [(name, text) for name, text in FUNCTIONS if "out=None" in (getattr(torch, name).__doc__ or "").split(" -> ")[0]]
+OUT = [(name, text) for name, text in FUNCTIONS if name in WITH_OUT]
 # PyTorch's overloads that take no out.
 OUT = [row for row in OUT if row[1] not in ("x, unbiased=False", "x, False", "m, x, 0.0") and not row[0].startswith(("zeros", "ones"))]
 
@@ -411,7 +403,7 @@ def test_out(name, text):
 
 
 def test_the_precision_of_products_is_remembered():
-    for lib in (tinyrnn, torch):
+    for lib in (tinyrnn, pytest.importorskip("torch")):
         assert lib.get_float32_matmul_precision() == "highest"
         lib.set_float32_matmul_precision("high")
         with pytest.warns(UserWarning, match="foo is not one of"):
